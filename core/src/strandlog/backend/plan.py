@@ -1,0 +1,204 @@
+"""What an append comes to: decided here, once for all stores.
+
+Pure: a store reads a little state inside its transaction, asks :func:`plan`,
+and writes what the plan says. A store may decide in its own language instead
+(one SQL statement, say); conformance holds it to the same answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from strandlog.errors import ForkError, GapError, SeqError, TrimmedError
+from strandlog.model import Entry, Identity, Seq
+from strandlog.page import Appended
+from strandlog.vector import VersionVector
+
+__all__ = ["DeviceState", "Held", "Plan", "Redaction", "plan", "plan_rehome", "runs"]
+
+
+class Redaction(NamedTuple):
+    """That one entry takes away the content of another.
+
+    Stores keep redactions under both identities: the target to find what a new
+    entry has lost, *by* so that a redaction which is re-homed takes its mask along.
+    """
+
+    target: Identity
+    by: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What must be known of an entry that a store holds already."""
+
+    counter: int
+    timestamp: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """What a store holds of one device, as far as a batch touches it.
+
+    Attributes:
+        top: How far the store covers the device.
+        floor: Up to where it was trimmed.
+        held: For each of the batch's :func:`runs`, the entries held within it and
+            the nearest one on either side, ascending. So what a store reads here
+            depends on the batch, even if its counters lie far apart.
+        redacted: Which counters a redaction names, at least among the batch's.
+    """
+
+    top: int = 0
+    floor: int = 0
+    held: Sequence[Held] = ()
+    redacted: Collection[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a store has to write for a batch, all of it in one transaction.
+
+    Attributes:
+        add: New entries, by device and counter; those that a redaction names
+            have lost their content already.
+        redactions: To remember for ever; targets that are held lose their content.
+        tops: The tops after the batch of every device that it names.
+        floor: The floors after the batch of the devices whose floor changes.
+        duplicates: How many entries need nothing.
+    """
+
+    add: Sequence[Entry]
+    redactions: Sequence[Redaction]
+    tops: VersionVector
+    floor: VersionVector
+    duplicates: int
+
+    @property
+    def appended(self) -> Appended:
+        return Appended(self.tops, len(self.add), self.duplicates)
+
+
+def runs(entries: Iterable[Entry]) -> dict[str, list[tuple[int, int]]]:
+    """Return the counters of each device in a batch as inclusive runs without holes, ascending."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for device, counter in sorted({entry.identity for entry in entries}):
+        ranges = found.setdefault(device, [])
+        if ranges and ranges[-1][1] == counter - 1:
+            ranges[-1] = (ranges[-1][0], counter)
+        else:
+            ranges.append((counter, counter))
+    return found
+
+
+def plan(
+    entries: Sequence[Entry],
+    state: Mapping[str, DeviceState],
+    *,
+    upto: Mapping[str, int] | None = None,
+    floor: Mapping[str, int] | None = None,
+) -> Plan:
+    """Decide what an append comes to.
+
+    *state* names at least every device of *entries*, *upto* and *floor* that the
+    store knows. The batch is judged by device in bytewise order, then by
+    counter, and the first offence is the one that is raised.
+
+    Raises:
+        GapError, ForkError, SeqError, TrimmedError: See ``LogStore.append``.
+    """
+    imported = floor or {}
+    redactions = sorted(
+        {Redaction(entry.redacts, entry.identity) for entry in entries if entry.redacts}
+    )
+    batch: dict[str, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: (entry.device, entry.counter)):
+        batch.setdefault(entry.device, []).append(entry)
+
+    add: list[Entry] = []
+    tops: dict[str, int] = {}
+    floors: dict[str, int] = {}
+    for device in sorted({*batch, *(upto or {}), *imported}):
+        held = state.get(device, DeviceState())
+        least = max(held.floor, imported.get(device, 0))
+        covered = None if upto is None else max(held.top, least, upto.get(device, 0))
+        masked = {
+            *held.redacted,
+            *(r.target.counter for r in redactions if r.target.device == device),
+        }
+        new = _judge(device, batch.get(device, ()), held, least, covered)
+        add += [entry.without_content() if entry.counter in masked else entry for entry in new]
+        greatest = new[-1].counter if new else 0
+        tops[device] = max(held.top, least, covered or 0, greatest)
+        if least > held.floor:
+            floors[device] = least
+    return Plan(
+        add, redactions, VersionVector(tops), VersionVector(floors), len(entries) - len(add)
+    )
+
+
+def _judge(
+    device: str,
+    entries: Sequence[Entry],
+    state: DeviceState,
+    floor: int,
+    covered: int | None,
+) -> list[Entry]:
+    """Return the new ones among one device's entries, which come by counter."""
+    if entries and entries[-1].counter <= floor:
+        raise TrimmedError(device, floor)
+    held = {one.counter: one for one in state.held}
+    new: dict[int, Entry] = {}
+    top = max(state.top, floor)
+    for entry in entries:
+        counter = entry.counter
+        if counter <= floor:
+            continue
+        known = held.get(counter) or new.get(counter)
+        if known is not None:
+            if known.digest != entry.digest:
+                raise ForkError(device, counter)
+            continue
+        # What is absent below the top is a hole of a sparse copy, and filled in.
+        if covered is None and counter > top + 1:
+            raise GapError(device, expected=top + 1, got=counter)
+        if covered is not None and counter > covered:
+            raise GapError(device, expected=covered, got=counter)
+        new[counter] = entry
+        top = max(top, counter)
+
+    # The order by counter has to be the order by timestamp, for old and new together.
+    last = 0
+    stamps = {counter: one.timestamp for counter, one in held.items()}
+    stamps.update((counter, entry.seq.timestamp) for counter, entry in new.items())
+    for counter, timestamp in sorted(stamps.items()):
+        if timestamp < last:
+            raise SeqError(device, counter, least=last)
+        last = timestamp
+    return list(new.values())
+
+
+def plan_rehome(branch: Sequence[Entry], to_device: str) -> list[Entry]:
+    """Return the entries of a moved branch, by counter, as ``1..n`` of *to_device*.
+
+    Timestamp, scope and content stay. Digests are computed anew, for the device
+    is part of them; but an entry without content keeps its own, which nobody
+    could compute. A ``redacts`` that names an entry of the branch follows it.
+    """
+    moved = {
+        entry.identity: Identity(to_device, counter) for counter, entry in enumerate(branch, 1)
+    }
+    return [
+        Entry(
+            Seq(entry.seq.timestamp, counter, to_device),
+            entry.scope,
+            entry.content,
+            redacts=entry.redacts and moved.get(entry.redacts, entry.redacts),
+            meta=entry.meta,
+            digest=entry.digest if entry.redacted else "",
+        )
+        for counter, entry in enumerate(branch, 1)
+    ]
