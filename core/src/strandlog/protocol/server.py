@@ -1,0 +1,401 @@
+"""What a server does on each frame of one connection.
+
+The driver hands in a decoded frame, carries out the calls that come
+(:mod:`.calls`) and writes the frames that are returned::
+
+    frames = yield from session.receive(frame)      one frame, one answer, in order
+    frames = yield from session.push(user)          a log has changed: what is due?
+
+A session follows the reader's own log and any number of others, with a
+:class:`~.feed.Feed` for each. After an error frame it goes on. Nothing here
+knows content: it is bytes with a digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from strandlog.errors import (
+    BadFrameError,
+    ForbiddenError,
+    ForkError,
+    GapError,
+    InvalidSeqError,
+    RejectedError,
+    StoreError,
+    StrandlogError,
+    TooLargeError,
+    VersionError,
+)
+from strandlog.model import Entry, Identity, Reader, Seq
+from strandlog.page import Page
+from strandlog.protocol import calls
+from strandlog.protocol.calls import Steps
+from strandlog.protocol.codec import frame_length
+from strandlog.protocol.feed import NOTHING, Feed, view_name
+from strandlog.protocol.frames import (
+    PROTOCOL_VERSION,
+    Ack,
+    Add,
+    ClientFrame,
+    Hello,
+    Push,
+    Reply,
+    Saw,
+    ServerFrame,
+    error_frame,
+)
+from strandlog.protocol.limits import Limits
+from strandlog.vector import VersionVector
+
+__all__ = ["ServerSession"]
+
+_UNCONFIRMED_MAX = 1_000
+
+
+class ServerSession:
+    """The server's half of one connection, or of one POST.
+
+    Args:
+        reader: Who is connected.
+        limits: What is taken and given at most.
+        epoch: The store's, shown to the client.
+        stream: Whether there is a connection: a POST is answered by one frame.
+    """
+
+    def __init__(self, reader: Reader, *, limits: Limits, epoch: str, stream: bool = True) -> None:
+        self.reader = reader
+        self._limits = limits
+        self._epoch = epoch
+        self._stream = stream
+        self._feeds: dict[str, Feed] = {}
+        self._version = 0
+
+    @property
+    def live_logs(self) -> set[str]:
+        """The logs whose changes have to be told to this session, by :meth:`push`."""
+        return {user for user, feed in self._feeds.items() if feed.live}
+
+    def receive(self, frame: ClientFrame) -> Steps[list[ServerFrame]]:
+        """Take one frame; come to its answer, which may be an error frame."""
+        user = self.reader.user
+        if isinstance(frame, Hello | Saw) and frame.user:
+            user = frame.user
+        try:
+            match frame:
+                case Hello() if user == self.reader.user:
+                    return [(yield from self._hello(frame))]
+                case Hello():
+                    return [(yield from self._hello_of_another(frame, user))]
+                case Add():
+                    return [(yield from self._add(frame))]
+                case Saw():
+                    yield from self._saw(frame, user)
+            return []
+        except StrandlogError as error:
+            ref = frame.id if isinstance(frame, Hello | Add) else None
+            return [error_frame(error, user=self._named(user), ref=ref)]
+
+    # -- hello to the own log ----------------------------------------------------
+
+    def _hello(self, hello: Hello) -> Steps[Reply]:
+        user, own = self.reader
+        self._take_version(hello)
+        seq = self._own_top(hello)
+        self._check_slice(hello.messages, own)
+        if hello.messages and hello.messages[-1].counter > seq:
+            raise InvalidSeqError(
+                f"counter {hello.messages[-1].counter} lies above the seq {seq} of this hello"
+            )
+        if self._version and hello.have is None:
+            raise BadFrameError("a version 1 hello says what it has")
+
+        feed = self._feed(user)
+        have = (hello.have or NOTHING).replace({own: seq})
+        if self._version:
+            yield from self._check_base(hello)
+            yield from feed.compare(hello, have)
+        # Append comes before read, so that the page reflects it and the answer is its ack.
+        durable = None
+        if hello.messages:
+            durable = yield from self._append(hello.messages)
+        if hello.have is None:
+            have = yield from self._remembered(feed, have)
+        self._agree_page(feed, hello)
+        try:
+            page, own_only = yield from self._read(feed, have)
+            if hello.have is not None:
+                yield from self._set_cursor(feed, have.clamp(page.tops))
+        except StoreError:
+            if durable is None:
+                raise
+            # What was stored is acknowledged although nothing can be read just now.
+            page, own_only = Page((), have, True, durable, NOTHING), False
+        if not self._version:
+            return self._reply_v0(feed, page, own_only=own_only)
+
+        draft = Reply(
+            messages=(),
+            seq=page.tops[own],
+            upto=page.upto,
+            more=page.more or own_only,
+            v=PROTOCOL_VERSION,
+            epoch=self._epoch,
+            diverged=sorted(feed.diverged),
+            floor=page.floor,
+            ref=hello.id,
+        )
+        page = feed.cut(page, have, room=feed.page_bytes - frame_length(draft))
+        more = page.more or own_only
+        feed.begin(page, live=self._stream and bool(hello.live) and not more)
+        want = {} if more else feed.want(have, page.tops, hello.floor or NOTHING)
+        return replace(draft, messages=page.entries, upto=page.upto, more=more, want=want)
+
+    def _take_version(self, hello: Hello) -> None:
+        if hello.v is not None and not 0 <= hello.v <= PROTOCOL_VERSION:
+            raise VersionError(f"version {hello.v} is not spoken here", v=PROTOCOL_VERSION, vmin=0)
+        self._version = hello.v or 0
+
+    def _own_top(self, hello: Hello) -> int:
+        if hello.seq is None:
+            raise BadFrameError("a hello to the own log says its seq, the own top")
+        if isinstance(hello.seq, Seq):
+            if hello.seq.device != self.reader.device:
+                raise InvalidSeqError(f"{hello.seq} is not a seq of {self.reader.device}")
+            return hello.seq.counter
+        return hello.seq
+
+    def _check_base(self, hello: Hello) -> Steps[None]:
+        if hello.base is None:
+            return
+        user, own = self.reader
+        held = yield from calls.digests(user, {own: hello.base.counter})
+        if held[own] not in (None, hello.base.digest):
+            raise ForkError(own, hello.base.counter)
+
+    def _remembered(self, feed: Feed, have: VersionVector) -> Steps[VersionVector]:
+        """Return what a version 0 reader holds: the server remembers it."""
+        user, own = self.reader
+        cursor = yield from calls.load_cursor(user, feed.cursor_name)
+        tops = yield from calls.tops(user)
+        if have[own] < tops[own]:
+            # It lost data, so what was recorded of it counts no more.
+            cursor = NOTHING
+            yield from self._set_cursor(feed, cursor)
+        return cursor.replace({own: have[own]})
+
+    def _read(self, feed: Feed, have: VersionVector) -> Steps[tuple[Page, bool]]:
+        """Read one page; say whether it is of the reader's own lost entries only."""
+        page = yield from feed.read(have)
+        own = self.reader.device
+        if page.tops[own] <= have[own] or not (self._version or self._stream):
+            return page, False
+        # The reader lost entries of its own. It gets these first, and them
+        # alone: until it has them it must not assign a new counter.
+        return (yield from feed.read(have, own_only=True)), True
+
+    def _reply_v0(self, feed: Feed, page: Page, *, own_only: bool) -> Reply:
+        if page.more and not self._stream:
+            raise TooLargeError(
+                "the backlog does not fit one answer: send 'v': 1 and 'have' to page through it",
+                limit=self._limits.frame_bytes,
+            )
+        feed.begin(page, live=self._stream)
+        feed.backlog = page.more or own_only
+        feed.own_first = own_only and page.more
+        self._await_confirmation(feed, page)
+        return Reply(messages=page.entries, seq=page.tops[self.reader.device])
+
+    # -- hello to another's log --------------------------------------------------
+
+    def _hello_of_another(self, hello: Hello, user: str) -> Steps[Reply]:
+        self._take_version(hello)
+        if not self._version:
+            raise BadFrameError("another's log takes a version 1 hello")
+        if hello.seq is not None or hello.messages or hello.base is not None:
+            raise ForbiddenError(f"{self.reader} does not write the log of {user}")
+        feed = self._feed(user)
+        feed.live = False
+        feed.scopes = yield from calls.visible(self.reader, user)
+        if feed.scopes is not None and not feed.scopes:
+            raise ForbiddenError(f"{self.reader} may see nothing of the log of {user}")
+        feed.view = view_name(feed.scopes)
+        # What was held through another view says nothing about what this one shows.
+        have = hello.have if hello.have is not None and hello.view == feed.view else NOTHING
+        yield from feed.compare(hello, have)
+        self._agree_page(feed, hello)
+        page = yield from feed.read(have)
+        yield from self._set_cursor(feed, have.clamp(page.tops))
+        draft = Reply(
+            messages=(),
+            upto=page.upto,
+            more=page.more,
+            v=PROTOCOL_VERSION,
+            epoch=self._epoch,
+            user=user,
+            view=feed.view,
+            diverged=sorted(feed.diverged),
+            floor=page.floor,
+            ref=hello.id,
+        )
+        page = feed.cut(page, have, room=feed.page_bytes - frame_length(draft))
+        feed.begin(page, live=self._stream and bool(hello.live) and not page.more)
+        return replace(draft, messages=page.entries, upto=page.upto, more=page.more)
+
+    # -- add and ack -------------------------------------------------------------
+
+    def _add(self, add: Add) -> Steps[Ack]:
+        user, own = self.reader
+        device = add.device or own
+        if not add.messages:
+            raise BadFrameError("an add has messages")
+        self._check_slice(add.messages, device)
+        feed = self._feeds.get(user)
+        trimmed = feed.wanted.get(device, 0) if feed else 0
+        floor = VersionVector({device: trimmed}) if trimmed else None
+        durable = yield from self._append(add.messages, floor=floor)
+        if feed is not None:
+            first, last = add.messages[0].counter, add.messages[-1].counter
+            feed.note_upload(device, first=first, last=last)
+        if add.device is None:
+            return Ack(seq=durable[own], ref=add.id)
+        return Ack(tops=VersionVector({device: durable[device]}), ref=add.id)
+
+    def _saw(self, saw: Saw, user: str) -> Steps[None]:
+        feed = self._feeds.get(user)
+        if feed is None:
+            raise BadFrameError("an ack comes after a hello to that log")
+        if saw.view is not None and saw.view != feed.view:
+            return  # late, from before the view changed
+        vector = saw.have
+        if vector is None and not self._version and feed.unconfirmed:
+            vector = feed.unconfirmed.popleft()
+        if vector is None:
+            return
+        # No cursor rises above what was sent, whatever a client claims to have seen.
+        vector = vector.clamp(feed.sent)
+        if feed.cursor is None or not feed.cursor.covers(vector):
+            feed.cursor = yield from calls.advance_cursor(user, feed.cursor_name, vector)
+
+    # -- live --------------------------------------------------------------------
+
+    def push(self, user: str) -> Steps[list[ServerFrame]]:
+        """Come to the frame that is due because *user*'s log may have changed.
+
+        One page at most; call again until nothing comes. What is unsent is
+        found by reading after what was sent: so a slow reader costs no memory,
+        and a lost or doubled wake-up does no harm.
+        """
+        feed = self._feeds.get(user)
+        if feed is None or not feed.live:
+            return []
+        try:
+            return (yield from self._push(feed))
+        except StrandlogError as error:
+            feed.live = False
+            return [error_frame(error, user=self._named(user))]
+
+    def _push(self, feed: Feed) -> Steps[list[ServerFrame]]:
+        if not feed.own:
+            now = yield from calls.visible(self.reader, feed.user)
+            if now is not None and (feed.scopes is None or not feed.scopes <= now):
+                # Part of the view was revoked. To push the rest would raise what
+                # the reader covers above entries that a later grant shows again,
+                # so it has to greet anew and is given a new view.
+                raise ForbiddenError(f"the view of {self.reader} on {feed.user} has changed")
+        own_first, backlog = feed.own_first, feed.backlog
+        page = yield from feed.read(feed.sent, own_only=own_first)
+        feed.own_first = own_first and page.more
+        feed.backlog = backlog and (page.more or own_first)
+        news = feed.advance(page)
+        if not page.entries:
+            return []
+        if not self._version:
+            self._await_confirmation(feed, page)
+            if backlog:
+                return [Reply(messages=page.entries, seq=page.tops[self.reader.device])]
+            return [Push(messages=page.entries)]
+        if feed.own:
+            return [Push(messages=page.entries, upto=news)]
+        return [Push(messages=page.entries, upto=news, user=feed.user, view=feed.view)]
+
+    # -- shared ------------------------------------------------------------------
+
+    def _check_slice(self, messages: Sequence[Entry], device: str) -> None:
+        """Check what can be told of an upload from its messages alone."""
+        if len(messages) > self._limits.frame_messages:
+            raise TooLargeError(
+                f"{len(messages)} messages are more than {self._limits.frame_messages} a frame",
+                limit=self._limits.frame_messages,
+            )
+        for expected, entry in enumerate(messages, messages[0].counter if messages else 0):
+            if entry.device != device:
+                raise InvalidSeqError(f"{entry.seq} is not an entry of {device}")
+            if entry.wire_length > self._limits.message_bytes:
+                raise TooLargeError(
+                    f"counter {entry.counter} takes {entry.wire_length} bytes,"
+                    f" {self._limits.message_bytes} are taken",
+                    limit=self._limits.message_bytes,
+                    counter=entry.counter,
+                )
+            # Without holes, the state that a store has to look at is no larger
+            # than the frame.
+            if entry.counter != expected:
+                raise GapError(device, expected=expected, got=entry.counter)
+
+    def _append(
+        self, messages: Sequence[Entry], *, floor: VersionVector | None = None
+    ) -> Steps[VersionVector]:
+        """Append an upload; return the durable tops of its devices."""
+        yield from calls.admit(self.reader, messages)
+        yield from self._check_redactions(messages)
+        appended = yield from calls.append(self.reader.user, messages, floor=floor)
+        return appended.tops
+
+    def _check_redactions(self, messages: Sequence[Entry]) -> Steps[None]:
+        """Check that each redaction is seen by whoever sees its target."""
+        scopes: dict[Identity, str] = {entry.identity: entry.scope for entry in messages}
+        for entry in messages:
+            target = entry.redacts
+            if target is None:
+                continue
+            if target not in scopes:
+                page = yield from calls.read(
+                    self.reader.user,
+                    after=VersionVector({target.device: target.counter - 1}),
+                    devices={target.device},
+                    limit=1,
+                    max_bytes=0,
+                )
+                scopes.update({found.identity: found.scope for found in page.entries})
+            if scopes.get(target, entry.scope) != entry.scope:
+                raise RejectedError(entry.counter, "a redaction has the scope of its target")
+
+    def _feed(self, user: str) -> Feed:
+        own = self.reader.device if user == self.reader.user else None
+        return self._feeds.setdefault(user, Feed(user, self.reader, own))
+
+    def _agree_page(self, feed: Feed, hello: Hello) -> None:
+        limits = self._limits
+        messages, size = limits.page_messages, limits.page_bytes
+        if not (self._version or self._stream):
+            messages, size = limits.frame_messages, limits.frame_bytes  # all in one answer
+        if hello.limit is not None:
+            messages = min(messages, hello.limit.messages or messages)
+            size = min(size, hello.limit.bytes or size)
+        feed.page_messages, feed.page_bytes = messages, size
+
+    def _set_cursor(self, feed: Feed, vector: VersionVector) -> Steps[None]:
+        if vector != feed.cursor:
+            yield from calls.reset_cursor(feed.user, feed.cursor_name, vector)
+            feed.cursor = vector
+
+    def _await_confirmation(self, feed: Feed, page: Page) -> None:
+        # Past the bound a frame goes unrecorded: its ack then moves nothing, which
+        # costs a repetition later, while dropping the oldest would skip entries.
+        if page.entries and len(feed.unconfirmed) < _UNCONFIRMED_MAX:
+            feed.unconfirmed.append(feed.sent)
+
+    def _named(self, user: str) -> str | None:
+        return None if user == self.reader.user else user
