@@ -39,9 +39,10 @@ class HybridClock:
 
         An incredible stamp (too far ahead) changes nothing.
         """
-        if timestamp > self._now() + self._max_skew_millis:
+        now = self._now()
+        if timestamp > now + self._max_skew_millis:
             return False
-        self._seen = max(self._seen, timestamp)
+        self._seen = max(self._believed(now), timestamp)
         return True
 
     def stamp(self) -> int:
@@ -51,7 +52,9 @@ class HybridClock:
         it repeat, which the protocol allows: the counter then keeps the order.
         """
         now = self._now()
-        # Judged again here: the wall clock may have been set back since.
-        seen = self._seen if self._seen <= now + self._max_skew_millis else 0
-        self._last = min(max(now, self._last + 1, seen + 1), TIMESTAMP_MAX)
+        self._last = min(max(now, self._last + 1, self._believed(now) + 1), TIMESTAMP_MAX)
         return self._last
+
+    def _believed(self, now: int) -> int:
+        # Judged again at each use: the wall clock may have been set back since.
+        return self._seen if self._seen <= now + self._max_skew_millis else 0

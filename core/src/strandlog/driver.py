@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from strandlog.access import AccessPolicy, FriendsPolicy
 from strandlog.backend.store import CursorStore, LogStore
@@ -49,21 +49,21 @@ class Driver:
         finally:
             steps.close()
 
-    async def _carry_out(self, call: Call) -> object:
+    async def _carry_out(self, call: Call[Any]) -> object:
         match call:
             case calls.Append(user, entries, upto, floor):
                 return await self.log.append(user, entries, upto=upto, floor=floor)
-            case calls.Read(user, after, limit, max_bytes, devices, scopes):
+            case calls.Read():
                 return await self.log.read(
-                    user,
-                    after=after,
-                    devices=devices,
-                    scopes=scopes,
-                    limit=limit,
-                    max_bytes=max_bytes,
+                    call.user,
+                    after=call.after,
+                    devices=call.devices,
+                    scopes=call.scopes,
+                    limit=call.limit,
+                    max_bytes=call.max_bytes,
                 )
             case calls.Digests(user, at):
-                return await self.log.digests(user, at)
+                return await self.log.digests(user, at) if at else {}
             case calls.Tops(user):
                 return await self.log.tops(user)
             case calls.Rehome(user, device, from_counter, to_device):

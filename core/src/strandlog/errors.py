@@ -169,7 +169,8 @@ class SeqError(AppendError):
 
     Attributes:
         device: Whose entry it is.
-        counter: The entry that was refused.
+        counter: The entry whose timestamp falls. That is one of the batch, or the
+            next one held, if a hole before it is filled with too late a timestamp.
         least: The least timestamp, in milliseconds, that would keep the order.
     """
 

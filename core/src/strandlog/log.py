@@ -6,7 +6,12 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from strandlog.errors import InvalidArgumentError, TooLargeError, UnsupportedError
+from strandlog.errors import (
+    InvalidArgumentError,
+    InvalidContentError,
+    TooLargeError,
+    UnsupportedError,
+)
 from strandlog.model import (
     COUNTER_MAX,
     Entry,
@@ -77,17 +82,18 @@ class Log:
             if entry.meta is not None:
                 check_content(entry.meta, what="meta")
                 if not entry.meta.startswith(b"{"):
-                    raise InvalidArgumentError(f"{entry.seq}: meta is not a JSON object")
+                    raise InvalidContentError(f"{entry.seq}: meta is not a JSON object")
         return await self.store.append(
             user,
             batch,
-            upto=None if upto is None else VersionVector(upto),
-            floor=None if floor is None else VersionVector(floor),
+            upto=None if upto is None else _checked_vector(upto),
+            floor=None if floor is None else _checked_vector(floor),
         )
 
     async def digests(self, user: str, at: Mapping[str, int]) -> dict[str, str | None]:
         """Return, for each device of *at*, the digest of that entry, or ``None``."""
-        return await self.store.digests(check_user(user), VersionVector(at))
+        found = await self.store.digests(check_user(user), _checked_vector(at))
+        return {device: found.get(device) for device in at}
 
     async def read(
         self,
@@ -109,7 +115,7 @@ class Log:
         _check_count("max_bytes", max_bytes)
         return await self.store.read(
             check_user(user),
-            after=VersionVector(after),
+            after=_checked_vector(after or {}),
             devices=None if devices is None else {check_device(name) for name in devices},
             scopes=_checked_scopes(scopes),
             limit=limit,
@@ -155,7 +161,7 @@ class Log:
         An entry that arrives meanwhile is seen if its seq still lies ahead.
         """
         at = up_to if reverse else after
-        again = 0  # backwards, the bound is included: the page begins with what was seen
+        last: Seq | None = None
         while True:
             page = await self.read_range(
                 user,
@@ -163,14 +169,16 @@ class Log:
                 up_to=at if reverse else up_to,
                 reverse=reverse,
                 scopes=scopes,
-                limit=PAGE_LIMIT + again,
+                limit=PAGE_LIMIT,
             )
-            for entry in page.entries[again:]:
-                yield entry
+            for entry in page.entries:
+                # Backwards the bound is included, so a page begins with what was
+                # seen, unless it was trimmed meanwhile.
+                if entry.seq != last:
+                    yield entry
             if not page.more:
                 return
-            at = page.entries[-1].seq
-            again = 1 if reverse else 0
+            at = last = page.entries[-1].seq
 
     async def tops(self, user: str) -> VersionVector:
         """Return how far the store covers each device."""
@@ -181,9 +189,15 @@ class Log:
         return await self.store.head(check_user(user))
 
     async def logs(self, *, after: str | None = None, limit: int = PAGE_LIMIT) -> list[str]:
-        """Return the users that have a log, in bytewise order."""
+        """Return the users that have a log, in bytewise order; *after* is excluded.
+
+        Raises:
+            InvalidArgumentError: *limit* is negative, or *after* cannot name a user.
+        """
         _check_count("limit", limit)
-        return await self.store.logs(after=after, limit=limit)
+        return await self.store.logs(
+            after=None if after is None else check_user(after), limit=limit
+        )
 
     async def trim(self, user: str, device: str, *, up_to: int) -> VersionVector:
         """Remove a device's entries up to a counter, never its newest; return the floors."""
@@ -195,6 +209,8 @@ class Log:
         """Move a branch of *device* to a new device; see ``LogStore.rehome``."""
         if not 1 <= from_counter <= COUNTER_MAX:
             raise InvalidArgumentError(f"{from_counter} is not a counter")
+        if device == to_device:
+            raise InvalidArgumentError(f"{device} cannot be re-homed to itself")
         return await self.store.rehome(
             check_user(user),
             check_device(device),
@@ -233,6 +249,12 @@ async def open_log(url: str) -> AsyncIterator[Log]:
 def _check_count(name: str, value: int) -> None:
     if value < 0:
         raise InvalidArgumentError(f"{name}={value} is negative")
+
+
+def _checked_vector(counters: Mapping[str, int]) -> VersionVector:
+    for device in counters:
+        check_device(device)
+    return VersionVector(counters)
 
 
 def _checked_scopes(scopes: Collection[str] | None) -> set[str] | None:

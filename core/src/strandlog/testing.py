@@ -85,25 +85,25 @@ class LocalServer:
         """Answer one frame, as ``POST`` does."""
         info = await self._driver.log.info()
         session = ServerSession(reader, limits=self._limits, epoch=info.epoch, stream=False)
-        answers = await self._receive(session, frame)
-        self._wake_others(None)
+        answers = await self.receive(session, frame)
+        self.wake_others(None)
         return encode_frame(answers[0]) if answers else b""
 
-    async def _receive(self, session: ServerSession, data: bytes) -> list[ServerFrame]:
+    async def receive(self, session: ServerSession, data: bytes) -> list[ServerFrame]:
         try:
             frame = decode_client_frame(data)
         except StrandlogError as error:
             return [error_frame(error, ref=error.ref)]
         return await self._driver.run(session.receive(frame))
 
-    async def _push(self, session: ServerSession) -> list[ServerFrame]:
+    async def push(self, session: ServerSession) -> list[ServerFrame]:
         frames: list[ServerFrame] = []
         for user in sorted(session.live_logs):
             while pushed := await self._driver.run(session.push(user)):
                 frames += pushed
         return frames
 
-    def _wake_others(self, writer: _LocalConnection | None) -> None:
+    def wake_others(self, writer: _LocalConnection | None) -> None:
         for connection in self._connections:
             if connection is not writer:
                 connection.wake()
@@ -132,10 +132,10 @@ class _LocalConnection:
             raise ConnectionLostError("the connection was cut")
         self._note(">", frame)
         async with self._lock:
-            answers = await self._server._receive(self._session, frame)
+            answers = await self._server.receive(self._session, frame)
             self._due.extend(encode_frame(answer) for answer in answers)
         self._news.set()
-        self._server._wake_others(self)
+        self._server.wake_others(self)
 
     async def receive(self) -> bytes:
         while not self._due:
@@ -143,7 +143,7 @@ class _LocalConnection:
                 raise ConnectionLostError("the connection was cut")
             news, self._news = self._news, anyio.Event()
             async with self._lock:
-                pushed = await self._server._push(self._session)
+                pushed = await self._server.push(self._session)
                 self._due.extend(encode_frame(frame) for frame in pushed)
             if not self._due and not news.is_set():
                 self._news = news

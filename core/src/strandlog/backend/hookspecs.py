@@ -1,8 +1,8 @@
 """The hooks through which an installed plugin offers its stores.
 
-Hooks only introduce a plugin. Each is called once, when its scheme is first
-asked for; reading and writing then go straight to the store objects, so no
-hook sits on the path of an entry.
+Hooks only introduce a plugin. They are called when a store of its scheme is
+opened or listed; reading and writing then go straight to the store objects, so
+no hook sits on the path of an entry.
 
 A plugin is a module named in the ``strandlog.stores`` entry-point group, under
 the scheme that it answers to::
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 API_LEVEL = 1
-"""The level of the contract between core and plugins; a plugin states the one it was written for."""
+"""The level of the contract; a plugin states the one that it was written for."""
 
 StoreT = TypeVar("StoreT", bound=LogStore | CursorStore)
 

@@ -84,13 +84,14 @@ class Plan:
 
 def runs(entries: Iterable[Entry]) -> dict[str, list[tuple[int, int]]]:
     """Return the counters of each device in a batch as inclusive runs without holes, ascending."""
+    counters: dict[str, set[int]] = {}
+    for entry in entries:
+        counters.setdefault(entry.seq.device, set()).add(entry.seq.counter)
     found: dict[str, list[tuple[int, int]]] = {}
-    for device, counter in sorted({entry.identity for entry in entries}):
-        ranges = found.setdefault(device, [])
-        if ranges and ranges[-1][1] == counter - 1:
-            ranges[-1] = (ranges[-1][0], counter)
-        else:
-            ranges.append((counter, counter))
+    for device, numbers in counters.items():
+        ends = sorted(n for n in numbers if n + 1 not in numbers)
+        starts = sorted(n for n in numbers if n - 1 not in numbers)
+        found[device] = list(zip(starts, ends, strict=True))
     return found
 
 
@@ -111,32 +112,38 @@ def plan(
         GapError, ForkError, SeqError, TrimmedError: See ``LogStore.append``.
     """
     imported = floor or {}
-    redactions = sorted(
-        {Redaction(entry.redacts, entry.identity) for entry in entries if entry.redacts}
-    )
     batch: dict[str, list[Entry]] = {}
-    for entry in sorted(entries, key=lambda entry: (entry.device, entry.counter)):
-        batch.setdefault(entry.device, []).append(entry)
+    for entry in entries:
+        batch.setdefault(entry.seq.device, []).append(entry)
+    for mine in batch.values():
+        mine.sort(key=lambda entry: entry.seq.counter)
 
-    add: list[Entry] = []
+    new: list[Entry] = []
     tops: dict[str, int] = {}
     floors: dict[str, int] = {}
     for device in sorted({*batch, *(upto or {}), *imported}):
         held = state.get(device, DeviceState())
         least = max(held.floor, imported.get(device, 0))
         covered = None if upto is None else max(held.top, least, upto.get(device, 0))
-        masked = {
-            *held.redacted,
-            *(r.target.counter for r in redactions if r.target.device == device),
-        }
-        new = _judge(device, batch.get(device, ()), held, least, covered)
-        add += [entry.without_content() if entry.counter in masked else entry for entry in new]
-        greatest = new[-1].counter if new else 0
-        tops[device] = max(held.top, least, covered or 0, greatest)
+        added = _judge(device, batch.get(device, ()), held, least, covered)
+        new += added
+        tops[device] = max(held.top, least, covered or 0, added[-1].counter if added else 0)
         if least > held.floor:
             floors[device] = least
+
+    # Only by what is new: a duplicate has had its effect. It may also come with
+    # a *redacts* that the one held lacks, since it was withdrawn.
+    redactions = sorted(Redaction(entry.redacts, entry.identity) for entry in new if entry.redacts)
+    masked = {redaction.target for redaction in redactions}
+    masked |= {Identity(device, n) for device, held in state.items() for n in held.redacted}
+    if masked:
+        new = [entry.without_content() if entry.identity in masked else entry for entry in new]
     return Plan(
-        add, redactions, VersionVector(tops), VersionVector(floors), len(entries) - len(add)
+        new,
+        redactions,
+        VersionVector(tops),
+        VersionVector(floors),
+        len(entries) - len(new),
     )
 
 
@@ -154,7 +161,7 @@ def _judge(
     new: dict[int, Entry] = {}
     top = max(state.top, floor)
     for entry in entries:
-        counter = entry.counter
+        counter = entry.seq.counter
         if counter <= floor:
             continue
         known = held.get(counter) or new.get(counter)

@@ -117,7 +117,7 @@ def _load(point: EntryPoint) -> Plugin:
     # Whatever a stranger's module raises while it is imported must stay with it.
     except (Exception, SystemExit) as error:
         raise BrokenBackendError(
-            f"{source} cannot be imported: {type(error).__name__}: {error}"
+            f"{source} cannot be imported: {type(error).__name__}: {_one_line(error)}"
         ) from error
     manager = pluggy.PluginManager("strandlog")
     manager.add_hookspecs(hookspecs)
@@ -130,7 +130,7 @@ def _load(point: EntryPoint) -> Plugin:
         logs = manager.hook.strandlog_log_store()
         cursors = manager.hook.strandlog_cursor_store()
     except (Exception, SystemExit) as error:
-        raise BrokenBackendError(f"{source} does not fit its hooks: {error}") from error
+        raise BrokenBackendError(f"{source} does not fit its hooks: {_one_line(error)}") from error
     for backend in (*logs, *cursors):
         _check(source, point.name, backend)
     if not logs and not cursors:
@@ -141,6 +141,10 @@ def _load(point: EntryPoint) -> Plugin:
         logs[0] if logs else None,
         cursors[0] if cursors else None,
     )
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _check(source: str, name: str, backend: object) -> None:

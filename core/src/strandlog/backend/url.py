@@ -18,6 +18,7 @@ __all__ = ["Location", "StoreUrl"]
 OptionsT = TypeVar("OptionsT", bound=msgspec.Struct)
 
 _MASK = "***"
+_ESCAPES = "in user, password and options write '@' '/' '?' '#' as %40 %2F %3F %23"
 
 
 class Location(enum.Enum):
@@ -59,7 +60,7 @@ class StoreUrl:
 
         Raises:
             StoreUrlError: *text* is no URL, an option is given twice, or the
-                variable of ``secret_env`` is not set.
+                variable of ``secret_env`` is not set. No secret is in the message.
         """
         scheme, colon, rest = text.partition("://")
         if not colon or not scheme:
@@ -69,16 +70,20 @@ class StoreUrl:
         try:
             parts = urlsplit(f"//{rest}")
             host, port = _host(parts), parts.port
-        except ValueError as error:
-            raise StoreUrlError(f"{_masked_text(text)!r} is not a store URL: {error}") from error
+        except ValueError:
+            # Without its cause, which quotes what may be a piece of a password.
+            raise StoreUrlError(f"{scheme}://…: host and port cannot be read; {_ESCAPES}") from None
+        if parts.netloc and "@" in parts.path + parts.query:
+            raise StoreUrlError(f"{scheme}://…: an '@' comes after the host; {_ESCAPES}")
         if parts.fragment:
-            raise StoreUrlError(f"{_masked_text(text)!r}: write '#' in a store URL as %23")
+            raise StoreUrlError(f"{scheme}://…: write '#' as %23")
         pairs = parse_qsl(parts.query, keep_blank_values=True)
         query = dict(pairs)
         if len(query) < len(pairs):
             raise StoreUrlError(f"{scheme}: an option is given twice")
         user, secret = unquote(parts.username or ""), unquote(parts.password or "")
-        if variable := query.pop("secret_env", None):
+        variable = query.pop("secret_env", None)
+        if variable is not None:
             environ = os.environ if environ is None else environ
             if not environ.get(variable):
                 raise StoreUrlError(f"{scheme}: the environment variable {variable} is not set")
@@ -86,7 +91,7 @@ class StoreUrl:
         return cls(scheme.lower(), unquote(parts.path), host, port, user, secret, query)
 
     def check_location(self, location: Location) -> StoreUrl:
-        """Return the URL, with a file's path made plain, if it names such a location.
+        """Return the URL, if it names such a location.
 
         Raises:
             StoreUrlError: It does not; the message shows the right form.
@@ -98,7 +103,7 @@ class StoreUrl:
                     f" {self.scheme}:///{self.host}{self.path} for a relative path,"
                     f" {self.scheme}:////{self.host}{self.path} for an absolute one"
                 )
-            if self.path in ("", "/"):
+            if not self.path.strip("/"):
                 raise StoreUrlError(f"{self.scheme}: no path: write {self.scheme}:///notes.db")
         elif location is Location.NAME and self.path not in ("", "/"):
             raise StoreUrlError(f"{self.scheme}: takes a name and no path: {self.scheme}://name")
@@ -129,8 +134,9 @@ class StoreUrl:
             raise StoreUrlError(f"{self.scheme}: {error}") from error
 
     def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
         # All of it, for some servers take their secret in the user's place.
-        where = f"{_MASK}@{self.host}" if self.user or self.secret else self.host
+        where = f"{_MASK}@{host}" if self.user or self.secret else host
         port = f":{self.port}" if self.port else ""
         query = f"?{urlencode(self.query)}" if self.query else ""
         return f"{self.scheme}://{where}{port}{quote(self.path)}{query}"
@@ -138,13 +144,13 @@ class StoreUrl:
 
 def _host(parts: SplitResult) -> str:
     """Return the host as it was written; ``hostname`` alone would lower its case."""
-    host = parts.hostname or ""
-    at = parts.netloc.lower().rfind(host)
-    return parts.netloc[at : at + len(host)]
+    place = parts.netloc.rpartition("@")[2]
+    return place[1:].partition("]")[0] if place.startswith("[") else place.partition(":")[0]
 
 
 def _masked_text(text: str) -> str:
-    """Return *text*, which could not be parsed, without what may be a secret."""
-    scheme, colon, rest = text.partition("://")
-    account, at, host = rest.rpartition("@")
-    return f"{scheme}{colon}{_MASK}@{host}" if account or at else text
+    """Return *text*, which is no URL, without what may be a secret."""
+    # The slashes may be what is wrong, and the password may hold any character.
+    scheme, colon, rest = text.partition(":")
+    _, at, host = rest.rpartition("@")
+    return f"{scheme}{colon}{_MASK}@{host}" if at else text

@@ -35,7 +35,6 @@ NAME = "~name"
 _TRIES = 50
 
 
-
 def wall_clock() -> int:
     """Return the time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
@@ -119,7 +118,7 @@ class LocalLog:
         await self.driver.cursors.reset(user, NAME, VersionVector({device: 1}))
         self.reader = Reader(user, device)
 
-    def note_recovering(self, recovering: bool) -> None:  # noqa: FBT001
+    def note_recovering(self, recovering: bool) -> None:
         """Say whether own entries are on their way back, so that none may be added."""
         if not recovering:
             self._complete.set()
@@ -165,9 +164,14 @@ class LocalLog:
             ]
             top, self._top = self._top, -1  # unknown, should the append be cancelled
             try:
-                await self.log.append(self.reader.user, entries)
+                appended = await self.log.append(self.reader.user, entries)
             except (ForkError, GapError, SeqError):
                 continue  # another process has added, or trimmed: look again
+            # Another process may even have added the very same in the same
+            # millisecond. These then are its entries, and ours are still to come.
+            taken = appended.duplicates
+            if taken:
+                return [*await self._append(drafts[:taken]), *entries[taken:]]
             self._top = top + len(entries)
             return entries
         raise StoreUnavailableError(f"{self.reader}: others keep taking the next counter")

@@ -56,8 +56,8 @@ def websocket_transport(url: str, *, headers: dict[str, str] | None = None) -> C
     @asynccontextmanager
     async def connect(reader: Reader) -> AsyncIterator[Transport]:
         # Imported here: only who connects needs the package.
-        from websockets.asyncio.client import connect as open_websocket  # noqa: PLC0415
-        from websockets.exceptions import (  # noqa: PLC0415
+        from websockets.asyncio.client import connect as open_websocket
+        from websockets.exceptions import (
             ConnectionClosed,
             InvalidHandshake,
             InvalidURI,

@@ -132,6 +132,7 @@ _hellos = msgspec.json.Decoder(_Hello)
 _adds = msgspec.json.Decoder(_Add)
 _acks = msgspec.json.Decoder(_Ack)
 _errors = msgspec.json.Decoder(_Error)
+_raws = msgspec.json.Decoder(msgspec.Raw)
 _objects = msgspec.json.Decoder(dict[str, object])
 
 BodyT = TypeVar("BodyT")
@@ -364,12 +365,23 @@ def _split(data: bytes | str) -> tuple[str, msgspec.Raw]:
     except UnicodeError as error:
         raise InvalidContentError(f"the frame is not UTF-8: {error}") from error
     except msgspec.ValidationError as error:
+        # Raised at the first wrong type, whatever stands behind it.
+        if not _is_json(data):
+            raise InvalidContentError("the frame is not JSON") from error
         raise BadFrameError(f"a frame is [type, body]: {error}") from error
     except msgspec.DecodeError as error:
         raise InvalidContentError(f"the frame is not JSON: {error}") from error
     # msgspec counts levels on the interpreter's stack and gives up by this error.
     except RecursionError as error:
         raise InvalidContentError("the frame nests too deep") from error
+
+
+def _is_json(data: bytes | str) -> bool:
+    try:
+        _raws.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def _body(decoder: msgspec.json.Decoder[BodyT], raw: bytes | str | msgspec.Raw) -> BodyT:

@@ -78,14 +78,14 @@ class Feed:
         # Beyond what we have sent, somebody else told the reader: compare again.
         checked = {d for d in known if have[d] <= self.sent[d] or d in tips}
         at = {d: have[d] for d in tips if have[d] and d != self.own}
-        held = yield from calls.digests(self.user, at)
+        held = yield from calls.Digests(self.user, at)
         diverged = {d for d in at if held[d] not in (None, tips[d])}
         unknown = {d for d in at if held[d] is None}
         checked = (checked | at.keys()) - diverged - unknown
         if unknown:
             # Either we lack it, or it was trimmed here and nobody can compare any
             # more: a reader at the floor must not wait for ever.
-            page = yield from calls.read(self.user, after=have, limit=0, max_bytes=0)
+            page = yield from calls.Read(user=self.user, after=have, limit=0, max_bytes=0)
             checked |= {d for d in unknown if have[d] <= page.floor[d]}
         # What differed stays so until the reader starts that device anew, from 0.
         diverged |= {d for d in self.diverged if have[d] and d not in checked}
@@ -96,8 +96,8 @@ class Feed:
 
     def read(self, after: VersionVector, *, own_only: bool = False) -> Steps[Page]:
         """Read one page after *after*, without the devices that are withheld."""
-        page = yield from calls.read(
-            self.user,
+        page = yield from calls.Read(
+            user=self.user,
             after=after.replace(dict.fromkeys(self.withheld, COUNTER_MAX)),
             devices={self.own} if own_only and self.own else None,
             scopes=self.scopes,

@@ -7,7 +7,15 @@ from strandlog.model import Reader
 from strandlog.protocol import calls
 from strandlog.protocol.calls import Steps
 from strandlog.protocol.events import Arrived, Erased, Event, Forbidden
-from strandlog.protocol.frames import PROTOCOL_VERSION, ErrorFrame, Hello, PageLimit, Push, Reply, Saw
+from strandlog.protocol.frames import (
+    PROTOCOL_VERSION,
+    ErrorFrame,
+    Hello,
+    PageLimit,
+    Push,
+    Reply,
+    Saw,
+)
 from strandlog.protocol.rehoming import append_rehoming
 from strandlog.vector import VersionVector
 
@@ -101,20 +109,23 @@ class FollowedLog:
         return Saw(have=VersionVector(news), user=self.user, view=self._view)
 
     def _load(self) -> Steps[None]:
-        found = yield from calls.readers(self.user)
+        found = yield from calls.Readers(self.user)
         prefix = f"{self._reader}#"
         for name in sorted(found):
             if name.startswith(prefix):
-                self._view, self._covered = name.removeprefix(prefix), found[name]
+                # The copy may have been set back and the cursor not: it covers no more
+                # than the copy does.
+                tops = yield from calls.Tops(self.user)
+                self._view, self._covered = name.removeprefix(prefix), found[name].clamp(tops)
         self._loaded = True
 
     def _change_view(self, view: str) -> Steps[None]:
         if self._view is not None:
-            yield from calls.forget(self.user, f"{self._reader}#{self._view}")
+            yield from calls.Forget(self.user, f"{self._reader}#{self._view}")
         self._view, self._covered = view, VersionVector()
 
     def _store(self, frame: Reply | Push, upto: VersionVector, floor: VersionVector) -> Steps[None]:
-        before = yield from calls.tops(self.user)
+        before = yield from calls.Tops(self.user)
         seen = self._covered
         if frame.messages or floor:
             appended, moves = yield from append_rehoming(
@@ -127,4 +138,4 @@ class FollowedLog:
         covered = self._covered.merge(upto) if isinstance(frame, Push) else upto
         if covered != self._covered:
             self._covered = covered
-            yield from calls.reset_cursor(self.user, f"{self._reader}#{self._view}", covered)
+            yield from calls.ResetCursor(self.user, f"{self._reader}#{self._view}", covered)

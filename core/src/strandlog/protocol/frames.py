@@ -14,22 +14,22 @@ from strandlog.errors import (
     StoreError,
     StrandlogError,
 )
-from strandlog.model import Entry, Identity, Seq
+from strandlog.model import Entry, Seq
 from strandlog.vector import VersionVector
 
 __all__ = [
+    "PROTOCOL_VERSION",
     "Ack",
     "Add",
     "Base",
     "ClientFrame",
     "ErrorFrame",
     "Hello",
-    "PROTOCOL_VERSION",
     "PageLimit",
+    "Push",
     "Ref",
     "Reply",
     "Saw",
-    "Push",
     "ServerFrame",
     "error_frame",
 ]
@@ -180,6 +180,8 @@ class ErrorFrame:
 ClientFrame = Hello | Add | Saw | ErrorFrame
 ServerFrame = Reply | Push | Ack | ErrorFrame
 
+_MESSAGE_MAX = 500
+
 # Which attributes of an exception travel, and under which name.
 _DETAIL = {
     "device": "device",
@@ -210,9 +212,14 @@ def error_frame(
     }
     return ErrorFrame(
         code=error.code or fallback,
-        message=str(error),
+        message=_shortened(str(error)),
         fatal=error.fatal,
         detail=detail,
         user=user,
         ref=ref,
     )
+
+
+def _shortened(text: str) -> str:
+    # A message may quote what was refused, and that may be as long as a frame.
+    return text if len(text) <= _MESSAGE_MAX else f"{text[:_MESSAGE_MAX]} …"

@@ -18,9 +18,14 @@ class Limits:
         page_messages: Entries of one page that is given.
         page_bytes: Length of a frame that is given; but it holds one entry at least.
         user_connections: WebSocket connections of one user at a time.
+        connection_logs: Logs of others that one connection follows at a time.
         frames_per_second: How fast one connection may send for long …
         frames_burst: … and how many frames it may send at once.
         hello_seconds: How long a connection may stay without its first hello.
+        send_seconds: How long the peer may take to read a frame.
+        fence_seconds: How often, for long, connections of one device may take
+            each other's place …
+        fences_burst: … and how many times at once.
         abuse: After so many refused frames in a row the connection is closed.
     """
 
@@ -32,7 +37,11 @@ class Limits:
     page_messages: int = 200
     page_bytes: int = 65_536
     user_connections: int = 64
+    connection_logs: int = 1_000
     frames_per_second: float = 200.0
     frames_burst: int = 1_000
     hello_seconds: float = 30.0
+    send_seconds: float = 60.0
+    fence_seconds: float = 10.0
+    fences_burst: int = 5
     abuse: int = 100

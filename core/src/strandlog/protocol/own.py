@@ -144,13 +144,13 @@ class OwnLog:
 
     def _load(self) -> Steps[None]:
         if self._synced < 0:
-            cursor = yield from calls.load_cursor(self.reader.user, SERVER)
+            cursor = yield from calls.LoadCursor(self.reader.user, SERVER)
             self._synced = cursor[self.reader.device]
 
     def _hello(self) -> Steps[Hello]:
         user, own = self.reader
         # Nothing is read: tops and floors of one snapshot are what is wanted here.
-        page = yield from calls.read(user, after=VersionVector(), limit=0, max_bytes=0)
+        page = yield from calls.Read(user=user, after=VersionVector(), limit=0, max_bytes=0)
         tops, floor = page.tops, page.floor
         self._synced = min(self._synced, tops[own])
         messages = [] if self._blocked else (yield from self._slice(own, self._synced))
@@ -164,7 +164,7 @@ class OwnLog:
             and (self._first or n > self._told[d] or d in self._retip)
         }
         at = tipped | ({own: base_counter} if base_counter else {})
-        digests = yield from calls.digests(user, at)
+        digests = yield from calls.Digests(user, at)
         base_digest = digests.get(own)
         base = Base(base_counter, base_digest) if base_digest else None
         self._asked = _Asked(Sent.HELLO, messages, base)
@@ -185,8 +185,8 @@ class OwnLog:
         )
 
     def _slice(self, device: str, after: int) -> Steps[list[Entry]]:
-        page = yield from calls.read(
-            self.reader.user,
+        page = yield from calls.Read(
+            user=self.reader.user,
             after=VersionVector({device: after}),
             devices={device},
             limit=self._upload_limit,
@@ -215,7 +215,7 @@ class OwnLog:
 
     def ack(self) -> Steps[Saw | None]:
         """Come to the ack of what was stored since the last one."""
-        tops = yield from calls.tops(self.reader.user)
+        tops = yield from calls.Tops(self.reader.user)
         news = {d: n for d, n in tops.items() if n > self._acked[d] and d not in self._comparing}
         if not news:
             return None
@@ -273,7 +273,7 @@ class OwnLog:
         if counter != self._synced:
             self._synced = counter
             vector = VersionVector({self.reader.device: counter})
-            yield from calls.reset_cursor(self.reader.user, SERVER, vector)
+            yield from calls.ResetCursor(self.reader.user, SERVER, vector)
 
     def receive_push(self, push: Push) -> Steps[None]:
         """Take live entries."""
@@ -285,12 +285,10 @@ class OwnLog:
         if push.upto is not None:
             self._told = self._told.merge(push.upto)
 
-    def _store(
-        self, entries: Sequence[Entry], floor: VersionVector
-    ) -> Steps[VersionVector]:
+    def _store(self, entries: Sequence[Entry], floor: VersionVector) -> Steps[VersionVector]:
         """Store what came, dense as the own log is; return the tops thereafter."""
         user, own = self.reader
-        before = yield from calls.tops(user)
+        before = yield from calls.Tops(user)
         if entries or floor:
             _, moves = yield from append_rehoming(user, entries, floor=floor or None)
             for move in moves:
@@ -300,7 +298,7 @@ class OwnLog:
                 self.events.append(Recovered(lost))
             if arrived := [e for e in news if e.device != own]:
                 self.events.append(Arrived(user, arrived))
-        return (yield from calls.tops(user))
+        return (yield from calls.Tops(user))
 
     def _note_rehomed(self, move: Rehomed) -> None:
         self.events.append(move)
@@ -351,7 +349,7 @@ class OwnLog:
             self._refused_supply(asked, error)
             return
         self._greet = True
-        own_top = (yield from calls.tops(self.reader.user))[self.reader.device]
+        own_top = (yield from calls.Tops(self.reader.user))[self.reader.device]
         counter = _number(error, "counter")
         match error.code:
             case "gap":

@@ -27,8 +27,8 @@ def rehome_name(device: str, digest: str) -> str:
 
 def rehome_branch(user: str, device: str, counter: int) -> Steps[Rehomed | None]:
     """Move the local entries of *device* from *counter* on; ``None`` if there are none."""
-    page = yield from calls.read(
-        user,
+    page = yield from calls.Read(
+        user=user,
         after=VersionVector({device: counter - 1}),
         devices={device},
         limit=1,
@@ -38,7 +38,7 @@ def rehome_branch(user: str, device: str, counter: int) -> Steps[Rehomed | None]
         return None
     first = page.entries[0]
     to_device = rehome_name(device, first.digest)
-    moved = yield from calls.rehome(user, device, first.counter, to_device)
+    moved = yield from calls.Rehome(user, device, first.counter, to_device)
     return Rehomed(user, device, first.counter, to_device, moved)
 
 
@@ -57,7 +57,7 @@ def append_rehoming(
     left = list(entries)
     while True:
         try:
-            appended = yield from calls.append(user, left, upto=upto, floor=floor)
+            appended = yield from calls.Append(user, left, upto=upto, floor=floor)
         except ForkError as error:
             move = yield from rehome_branch(user, error.device, error.counter)
             if move is None:

@@ -24,6 +24,7 @@ from strandlog.errors import (
     InvalidSeqError,
     RejectedError,
     StoreError,
+    StoreUnavailableError,
     StrandlogError,
     TooLargeError,
     VersionError,
@@ -170,15 +171,15 @@ class ServerSession:
         if hello.base is None:
             return
         user, own = self.reader
-        held = yield from calls.digests(user, {own: hello.base.counter})
+        held = yield from calls.Digests(user, {own: hello.base.counter})
         if held[own] not in (None, hello.base.digest):
             raise ForkError(own, hello.base.counter)
 
     def _remembered(self, feed: Feed, have: VersionVector) -> Steps[VersionVector]:
         """Return what a version 0 reader holds: the server remembers it."""
         user, own = self.reader
-        cursor = yield from calls.load_cursor(user, feed.cursor_name)
-        tops = yield from calls.tops(user)
+        cursor = yield from calls.LoadCursor(user, feed.cursor_name)
+        tops = yield from calls.Tops(user)
         if have[own] < tops[own]:
             # It lost data, so what was recorded of it counts no more.
             cursor = NOTHING
@@ -196,7 +197,8 @@ class ServerSession:
         return (yield from feed.read(have, own_only=True)), True
 
     def _reply_v0(self, feed: Feed, page: Page, *, own_only: bool) -> Reply:
-        if page.more and not self._stream:
+        # Without entries it only says that nothing could be read; the ack stands.
+        if page.more and page.entries and not self._stream:
             raise TooLargeError(
                 "the backlog does not fit one answer: send 'v': 1 and 'have' to page through it",
                 limit=self._limits.frame_bytes,
@@ -215,12 +217,14 @@ class ServerSession:
             raise BadFrameError("another's log takes a version 1 hello")
         if hello.seq is not None or hello.messages or hello.base is not None:
             raise ForbiddenError(f"{self.reader} does not write the log of {user}")
+        scopes = yield from calls.Visible(self.reader, user)
+        if scopes is not None and not scopes:
+            self._feeds.pop(user, None)
+            raise ForbiddenError(f"{self.reader} may see nothing of the log of {user}")
+        self._check_room(user)
         feed = self._feed(user)
         feed.live = False
-        feed.scopes = yield from calls.visible(self.reader, user)
-        if feed.scopes is not None and not feed.scopes:
-            raise ForbiddenError(f"{self.reader} may see nothing of the log of {user}")
-        feed.view = view_name(feed.scopes)
+        feed.scopes, feed.view = scopes, view_name(scopes)
         # What was held through another view says nothing about what this one shows.
         have = hello.have if hello.have is not None and hello.view == feed.view else NOTHING
         yield from feed.compare(hello, have)
@@ -276,7 +280,7 @@ class ServerSession:
         # No cursor rises above what was sent, whatever a client claims to have seen.
         vector = vector.clamp(feed.sent)
         if feed.cursor is None or not feed.cursor.covers(vector):
-            feed.cursor = yield from calls.advance_cursor(user, feed.cursor_name, vector)
+            feed.cursor = yield from calls.AdvanceCursor(user, feed.cursor_name, vector)
 
     # -- live --------------------------------------------------------------------
 
@@ -286,19 +290,26 @@ class ServerSession:
         One page at most; call again until nothing comes. What is unsent is
         found by reading after what was sent: so a slow reader costs no memory,
         and a lost or doubled wake-up does no harm.
+
+        Raises:
+            StoreUnavailableError: Nothing was read; call again later. Nobody
+                asked, so nobody is told: the reader would take an error for the
+                answer to its own frame.
         """
         feed = self._feeds.get(user)
         if feed is None or not feed.live:
             return []
         try:
             return (yield from self._push(feed))
+        except StoreUnavailableError:
+            raise
         except StrandlogError as error:
             feed.live = False
             return [error_frame(error, user=self._named(user))]
 
     def _push(self, feed: Feed) -> Steps[list[ServerFrame]]:
         if not feed.own:
-            now = yield from calls.visible(self.reader, feed.user)
+            now = yield from calls.Visible(self.reader, feed.user)
             if now is not None and (feed.scopes is None or not feed.scopes <= now):
                 # Part of the view was revoked. To push the rest would raise what
                 # the reader covers above entries that a later grant shows again,
@@ -348,9 +359,9 @@ class ServerSession:
         self, messages: Sequence[Entry], *, floor: VersionVector | None = None
     ) -> Steps[VersionVector]:
         """Append an upload; return the durable tops of its devices."""
-        yield from calls.admit(self.reader, messages)
+        yield from calls.Admit(self.reader, messages)
         yield from self._check_redactions(messages)
-        appended = yield from calls.append(self.reader.user, messages, floor=floor)
+        appended = yield from calls.Append(self.reader.user, messages, floor=floor)
         return appended.tops
 
     def _check_redactions(self, messages: Sequence[Entry]) -> Steps[None]:
@@ -361,8 +372,8 @@ class ServerSession:
             if target is None:
                 continue
             if target not in scopes:
-                page = yield from calls.read(
-                    self.reader.user,
+                page = yield from calls.Read(
+                    user=self.reader.user,
                     after=VersionVector({target.device: target.counter - 1}),
                     devices={target.device},
                     limit=1,
@@ -371,6 +382,12 @@ class ServerSession:
                 scopes.update({found.identity: found.scope for found in page.entries})
             if scopes.get(target, entry.scope) != entry.scope:
                 raise RejectedError(entry.counter, "a redaction has the scope of its target")
+
+    def _check_room(self, user: str) -> None:
+        # Each log that is followed takes memory for as long as the connection lives.
+        limit = self._limits.connection_logs
+        if user not in self._feeds and len(self._feeds.keys() - {self.reader.user}) >= limit:
+            raise TooLargeError(f"{limit} logs are followed here, as many as may be", limit=limit)
 
     def _feed(self, user: str) -> Feed:
         own = self.reader.device if user == self.reader.user else None
@@ -388,7 +405,7 @@ class ServerSession:
 
     def _set_cursor(self, feed: Feed, vector: VersionVector) -> Steps[None]:
         if vector != feed.cursor:
-            yield from calls.reset_cursor(feed.user, feed.cursor_name, vector)
+            yield from calls.ResetCursor(feed.user, feed.cursor_name, vector)
             feed.cursor = vector
 
     def _await_confirmation(self, feed: Feed, page: Page) -> None:
