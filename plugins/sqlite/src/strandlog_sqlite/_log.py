@@ -1,0 +1,117 @@
+"""Logs in an SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+
+from strandlog import Appended, Entry, Page, Seq, VersionVector
+from strandlog.backend import Capabilities, LogStore, StoreInfo
+from strandlog_sqlite import _read, _write
+from strandlog_sqlite._database import Handle
+from strandlog_sqlite._rows import devices_of
+from strandlog_sqlite._schema import SCHEMA_VERSION
+
+__all__ = ["SqliteLogStore"]
+
+
+class SqliteLogStore(LogStore):
+    """Each call is one job: a transaction on the writing connection, a snapshot on the other."""
+
+    def __init__(self, handle: Handle, capabilities: Capabilities) -> None:
+        self._handle = handle
+        self._capabilities = capabilities
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    async def append(
+        self,
+        user: str,
+        entries: Sequence[Entry],
+        *,
+        upto: VersionVector | None = None,
+        floor: VersionVector | None = None,
+    ) -> Appended:
+        return await self._handle.write(
+            lambda c: _write.append(c, user, entries, upto=upto, floor=floor)
+        )
+
+    async def digests(self, user: str, at: Mapping[str, int]) -> dict[str, str | None]:
+        return await self._handle.read(lambda c: _read.digests(c, user, at))
+
+    async def read(
+        self,
+        user: str,
+        *,
+        after: VersionVector,
+        devices: Collection[str] | None = None,
+        scopes: Collection[str] | None = None,
+        limit: int,
+        max_bytes: int,
+    ) -> Page:
+        return await self._handle.read(
+            lambda c: _read.page(
+                c,
+                user,
+                after=after,
+                devices=devices,
+                scopes=scopes,
+                limit=limit,
+                max_bytes=max_bytes,
+            )
+        )
+
+    async def read_range(
+        self,
+        user: str,
+        *,
+        after: Seq | None = None,
+        up_to: Seq | None = None,
+        reverse: bool = False,
+        scopes: Collection[str] | None = None,
+        limit: int,
+    ) -> Page:
+        return await self._handle.read(
+            lambda c: _read.page_of_range(
+                c, user, after=after, up_to=up_to, reverse=reverse, scopes=scopes, limit=limit
+            )
+        )
+
+    async def tops(self, user: str) -> VersionVector:
+        return await self._handle.read(lambda c: _read.tops(user, devices_of(c, user)))
+
+    async def head(self, user: str) -> Seq | None:
+        return await self._handle.read(lambda c: _read.head(c, user))
+
+    async def logs(self, *, after: str | None = None, limit: int) -> list[str]:
+        return await self._handle.read(lambda c: _read.logs(c, after=after, limit=limit))
+
+    async def trim(self, user: str, device: str, *, up_to: int) -> VersionVector:
+        return await self._handle.write(lambda c: _write.trim(c, user, device, up_to=up_to))
+
+    async def erase(self, user: str) -> None:
+        await self._handle.write(lambda c: _write.erase(c, user))
+
+    async def restore(self, user: str) -> int:
+        return await self._handle.write(lambda c: _write.restore(c, user))
+
+    async def rehome(self, user: str, device: str, *, from_counter: int, to_device: str) -> int:
+        return await self._handle.write(
+            lambda c: _write.rehome(c, user, device, from_counter=from_counter, to_device=to_device)
+        )
+
+    async def info(self) -> StoreInfo:
+        self._handle.check_open()
+        return StoreInfo(self._handle.epoch, SCHEMA_VERSION, self._capabilities)
+
+    async def compact(self) -> None:
+        self._handle.check_open()
+        await super().compact()
+
+    def subscribe(self) -> AsyncIterator[str]:
+        self._handle.check_open()
+        return super().subscribe()
+
+    async def close(self) -> None:
+        await self._handle.close()
