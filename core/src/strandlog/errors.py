@@ -172,15 +172,17 @@ class SeqError(AppendError):
         counter: The entry whose timestamp falls. That is one of the batch, or the
             next one held, if a hole before it is filled with too late a timestamp.
         least: The least timestamp, in milliseconds, that would keep the order.
+        previous: The counter of the entry that has it, where that is known.
     """
 
     code = "bad-seq"
 
-    def __init__(self, device: str, counter: int, *, least: int) -> None:
+    def __init__(self, device: str, counter: int, *, least: int, previous: int = 0) -> None:
         super().__init__(f"{device}: the timestamp of counter {counter} falls below {least}")
         self.device = device
         self.counter = counter
         self.least = least
+        self.previous = previous
 
 
 class TrimmedError(AppendError):

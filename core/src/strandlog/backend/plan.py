@@ -178,13 +178,13 @@ def _judge(
         top = max(top, counter)
 
     # The order by counter has to be the order by timestamp, for old and new together.
-    last = 0
+    last = previous = 0
     stamps = {counter: one.timestamp for counter, one in held.items()}
     stamps.update((counter, entry.seq.timestamp) for counter, entry in new.items())
     for counter, timestamp in sorted(stamps.items()):
         if timestamp < last:
-            raise SeqError(device, counter, least=last)
-        last = timestamp
+            raise SeqError(device, counter, least=last, previous=previous)
+        last, previous = timestamp, counter
     return list(new.values())
 
 

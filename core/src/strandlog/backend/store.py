@@ -277,11 +277,16 @@ class LogStore(_Store):
 
         The entries from *from_counter* on become ``1..n`` of *to_device* with the
         same timestamp, scope and content; the top of *device* falls to
-        ``from_counter - 1``. One transaction. If *to_device* already holds the
-        first moved entry, nothing is left to do: a repetition after a crash
+        ``from_counter - 1``. One transaction. Entries that *to_device* holds
+        already, for the same branch was moved before and came back, are only
+        taken from *device*.
+
+        If *to_device* holds another first entry, nothing is left to do: *device*
+        was filled anew since the branch was moved, and a repetition after a crash
         changes nothing.
 
         Raises:
+            ForkError: A later entry of *to_device* is another one; nothing moved.
             UnsupportedError: ``rehome`` is not declared.
         """
         raise UnsupportedError("this store cannot re-home entries")

@@ -201,7 +201,7 @@ def decode_server_frame(data: bytes | str) -> ServerFrame:
                 epoch=hello.epoch,
                 user=hello.user,
                 view=hello.view,
-                want={check_device(device): span for device, span in hello.want.items()},
+                want={check_device(device): _span(span) for device, span in hello.want.items()},
                 diverged=[check_device(device) for device in hello.diverged],
                 floor=_vector(hello.floor) or VersionVector(),
                 ref=hello.ref,
@@ -420,6 +420,13 @@ def _base(base: tuple[int, str] | None) -> Base | None:
     if not 1 <= base[0] <= COUNTER_MAX:
         raise InvalidSeqError(f"{base[0]} is not a counter: base is left out at 0")
     return Base(*base)
+
+
+def _span(span: tuple[int, int]) -> tuple[int, int]:
+    first, last = span
+    if not 1 <= first <= last <= COUNTER_MAX:
+        raise InvalidSeqError(f"{first} to {last} is not a range of counters")
+    return span
 
 
 def _limit(limit: _Limit | None) -> PageLimit | None:

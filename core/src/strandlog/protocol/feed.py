@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from strandlog.model import COUNTER_MAX, Reader
 from strandlog.page import Page, cut_page
 from strandlog.protocol import calls
 from strandlog.protocol.calls import Steps
-from strandlog.protocol.frames import Hello
+from strandlog.protocol.codec import frame_length
+from strandlog.protocol.frames import Hello, Push, Reply
 from strandlog.vector import VersionVector
 
 __all__ = ["NOTHING", "Feed", "view_name"]
@@ -41,6 +43,7 @@ class Feed:
         checked: Devices whose history was compared; ``None`` if the client opted out.
         diverged: Devices whose history differs.
         withheld: Devices of which nothing is sent: diverged, or not compared.
+        pending: Tips of entries that are not held here, and so not compared yet.
         wanted: Devices asked for on this connection, with the client's floor.
         unconfirmed: Version 0 only: what each unconfirmed frame will have brought.
         cursor: What this connection last wrote as the reader's cursor.
@@ -60,6 +63,7 @@ class Feed:
     checked: set[str] | None = None
     diverged: frozenset[str] = frozenset()
     withheld: frozenset[str] = frozenset()
+    pending: dict[str, tuple[int, str]] = field(default_factory=dict)
     wanted: dict[str, int] = field(default_factory=dict)
     unconfirmed: deque[VersionVector] = field(default_factory=deque)
     cursor: VersionVector | None = None
@@ -71,9 +75,10 @@ class Feed:
 
     def compare(self, hello: Hello, have: VersionVector) -> Steps[None]:
         """Compare histories by *tips*: a version vector compares counts, never histories."""
-        tips = dict(hello.tips or {})
         if hello.tips is None and self.checked is None:
             return  # a simple client: it opts out of the check, and of its protection
+        tips = {d: tip for d, (n, tip) in self.pending.items() if have[d] == n}
+        tips.update(hello.tips or {})
         known = self.checked or set()
         # Beyond what we have sent, somebody else told the reader: compare again.
         checked = {d for d in known if have[d] <= self.sent[d] or d in tips}
@@ -90,9 +95,24 @@ class Feed:
         # What differed stays so until the reader starts that device anew, from 0.
         diverged |= {d for d in self.diverged if have[d] and d not in checked}
         self.checked = checked
+        self.pending = {d: (have[d], tips[d]) for d in unknown - checked}
         self.diverged = frozenset(diverged)
         unchecked = {d for d, n in have.items() if n and d not in checked}
         self.withheld = frozenset((unchecked | diverged) - {self.own})
+
+    def compare_pending(self) -> Steps[None]:
+        """Compare what could not be compared at the last hello; push what turns out equal.
+
+        A store that lost data gets it back from whoever has it. Those who are
+        connected meanwhile would otherwise hear nothing more of that device.
+        """
+        held = yield from calls.Digests(self.user, {d: n for d, (n, _) in self.pending.items()})
+        for device, (counter, tip) in list(self.pending.items()):
+            if held[device] == tip and self.checked is not None:
+                del self.pending[device]
+                self.checked.add(device)
+                self.withheld -= {device}
+                self.sent = self.sent.merge({device: counter})
 
     def read(self, after: VersionVector, *, own_only: bool = False) -> Steps[Page]:
         """Read one page after *after*, without the devices that are withheld."""
@@ -114,8 +134,11 @@ class Feed:
         told.update(dict.fromkeys(self.diverged, 0))
         return replace(page, upto=page.upto.replace(told))
 
-    def cut(self, page: Page, after: VersionVector, *, room: int) -> Page:
-        """Return as much of the page as fits *room* bytes of a frame, one entry at least."""
+    def cut(self, page: Page, after: VersionVector, draft: Reply | Push) -> Page:
+        """Return as much of the page as fits into the frame of *draft*, one entry at least."""
+        # However it is cut, no vector of the answer gets longer than this.
+        longest = draft if draft.upto is None else replace(draft, upto=after.merge(page.tops))
+        room = self.page_bytes - frame_length(longest)
         # One comma between two messages.
         if sum(entry.wire_length + 1 for entry in page.entries) - 1 <= room:
             return page
@@ -160,16 +183,20 @@ class Feed:
     def want(
         self, have: VersionVector, tops: VersionVector, floor: VersionVector
     ) -> dict[str, tuple[int, int]]:
-        """Return what the store lost and the reader still has, but each device only once."""
+        """Return what the store lost and the reader still has, but no device a second time."""
         want: dict[str, tuple[int, int]] = {}
         for device, (_, last) in have.missing_from(tops).items():
             if device in self.wanted or device in self.diverged or device == self.own:
                 continue
             # From the top on, so that one entry overlaps and a fork shows; but
             # what the reader has trimmed away it cannot give.
-            trimmed = floor[device] if floor[device] > tops[device] else 0
-            first = trimmed + 1 if trimmed else max(tops[device], 1)
+            first = max(tops[device], floor[device] + 1)
             if first <= last:
                 want[device] = (first, last)
-                self.wanted[device] = trimmed
         return want
+
+    def note_wanted(
+        self, want: Mapping[str, tuple[int, int]], tops: VersionVector, floor: VersionVector
+    ) -> None:
+        """Note that the reader was asked for these."""
+        self.wanted |= {d: floor[d] if floor[d] > tops[d] else 0 for d in want}

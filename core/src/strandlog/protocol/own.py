@@ -63,6 +63,7 @@ class _Asked:
     """The one frame that is under way."""
 
     kind: Sent
+    seq: int = 0
     messages: Sequence[Entry] = ()
     base: Base | None = None
     device: str = ""
@@ -99,6 +100,7 @@ class OwnLog:
         self._wants: dict[str, tuple[int, int]] = {}
         self._withdrawn: set[Identity] = set()
         self._blocked = False
+        self._verify = False
         self._step = 0
         self._skipped_from: int | None = None
         self._refusals = 0
@@ -139,7 +141,7 @@ class OwnLog:
             return None
         if not self._live:
             return (yield from self._hello())
-        self._asked = _Asked(Sent.ADD, messages)
+        self._asked = _Asked(Sent.ADD, messages=messages)
         return Add(messages=self._as_sent(messages))
 
     def _load(self) -> Steps[None]:
@@ -153,7 +155,9 @@ class OwnLog:
         page = yield from calls.Read(user=user, after=VersionVector(), limit=0, max_bytes=0)
         tops, floor = page.tops, page.floor
         self._synced = min(self._synced, tops[own])
-        messages = [] if self._blocked else (yield from self._slice(own, self._synced))
+        verify, self._verify = self._verify, False
+        silent = self._blocked or verify
+        messages = [] if silent else (yield from self._slice(own, self._synced))
         base_counter = messages[0].counter - 1 if messages else tops[own]
         have = {d: n for d, n in tops.items() if d != own} | self._comparing
         tipped = {
@@ -167,7 +171,7 @@ class OwnLog:
         digests = yield from calls.Digests(user, at)
         base_digest = digests.get(own)
         base = Base(base_counter, base_digest) if base_digest else None
-        self._asked = _Asked(Sent.HELLO, messages, base)
+        self._asked = _Asked(Sent.HELLO, tops[own], messages, base)
         self._greet = self._first = False
         self._retip.clear()
         self._acked = tops.replace(self._comparing)
@@ -210,7 +214,7 @@ class OwnLog:
             # Another device may have it: silence, not an error.
             del self._wants[device]
             return None
-        self._asked = _Asked(Sent.SUPPLY, messages, device=device)
+        self._asked = _Asked(Sent.SUPPLY, messages=messages, device=device)
         return Add(messages=self._as_sent(messages), device=device)
 
     def ack(self) -> Steps[Saw | None]:
@@ -232,10 +236,15 @@ class OwnLog:
         own = self.reader.device
         self.epoch = reply.epoch
         self._refusals = self._step = 0
-        tops = yield from self._store(reply.messages, reply.floor)
+        messages, proven = reply.messages, self._proven(asked, reply)
+        if proven < asked.seq and not self._blocked:
+            # The server's own entries go on where ours end only if ours are the
+            # server's up to there, and a slice that is still unsent may show a fork.
+            messages = [entry for entry in messages if entry.device != own]
+        tops = yield from self._store(messages, reply.floor)
         if self.renamed_to is not None:
             return
-        yield from self._note_synced(asked, reply, tops[own])
+        yield from self._note_synced(asked, reply, proven=min(proven, tops[own]))
         self._told = reply.upto
         for device in reply.diverged:
             if device not in self._comparing:
@@ -252,20 +261,24 @@ class OwnLog:
         self._caught_up = not (reply.more or reply.diverged)
         self._greet = self._greet or not self._caught_up
 
-    def _note_synced(self, asked: _Asked, reply: Reply, own_top: int) -> Steps[None]:
-        own = self.reader.device
+    def _proven(self, asked: _Asked, reply: Reply) -> int:
+        """Return up to which own counter the server is now known to hold the same entries."""
         assert reply.seq is not None  # noqa: S101  # checked by the caller
-        before, synced = self._synced, self._synced
-        if reply.seq < before:
-            self.events.append(ServerLostData(before, reply.seq))
-            self._greet = True
-        base = asked.base
-        if base and reply.seq >= base.counter > reply.floor[own]:
+        base, synced = asked.base, self._synced
+        if base and reply.seq >= base.counter > reply.floor[self.reader.device]:
             synced = max(synced, base.counter)
         if asked.messages:
             synced = max(synced, asked.messages[-1].counter)
         # A higher seq alone proves nothing about the bytes that are held here.
-        yield from self._set_synced(min(synced, reply.seq, own_top))
+        return min(synced, reply.seq)
+
+    def _note_synced(self, asked: _Asked, reply: Reply, *, proven: int) -> Steps[None]:
+        assert reply.seq is not None  # noqa: S101  # checked by the caller
+        before = self._synced
+        if reply.seq < before:
+            self.events.append(ServerLostData(before, reply.seq))
+            self._greet = True
+        yield from self._set_synced(proven)
         if asked.messages and self._synced > before:
             self.events.append(Uploaded(self._synced - before, self._synced))
 
@@ -296,6 +309,9 @@ class OwnLog:
             news = [e for e in entries if e.counter > before[e.device] or moves]
             if lost := [e for e in news if e.device == own]:
                 self.events.append(Recovered(lost))
+                # The next hello has its base at the own top. That it is the server's
+                # shows what came from there to be there, without sending it back.
+                self._verify = True
             if arrived := [e for e in news if e.device != own]:
                 self.events.append(Arrived(user, arrived))
         return (yield from calls.Tops(user))
@@ -305,7 +321,8 @@ class OwnLog:
         self._comparing.pop(move.from_device, None)
         self._wants.pop(move.from_device, None)
         self._greet = True
-        if move.from_device == self.reader.device:
+        # A branch that moved in parts goes on under the name of its end, which moves first.
+        if move.from_device == self.reader.device and self.renamed_to is None:
             self.renamed_to = move.to_device
 
     def receive_ack(self, ack: Ack) -> Steps[None]:
@@ -340,7 +357,7 @@ class OwnLog:
         if asked is None:
             return
         self._refusals += 1
-        if self._refusals > _REFUSALS_MAX:
+        if self._refusals > _REFUSALS_MAX and (asked.kind is Sent.SUPPLY or not asked.messages):
             raise RemoteProtocolError(
                 f"the server goes on refusing: {error.code}: {error.message}",
                 remote_code=error.code,
@@ -349,14 +366,14 @@ class OwnLog:
             self._refused_supply(asked, error)
             return
         self._greet = True
+        if self._refusals > _REFUSALS_MAX:
+            self._block(error)  # reading has to go on
+            return
         own_top = (yield from calls.Tops(self.reader.user))[self.reader.device]
         counter = _number(error, "counter")
         match error.code:
             case "gap":
-                held = max(0, min((_number(error, "expected") or 1) - 1, own_top))
-                if held < self._synced:
-                    self.events.append(ServerLostData(self._synced, held))
-                yield from self._set_synced(held)
+                yield from self._lost(min((_number(error, "expected") or 1) - 1, own_top), error)
             case "fork" if counter is not None:
                 yield from self._forked(asked, counter)
             case "trimmed":
@@ -376,6 +393,13 @@ class OwnLog:
             case _:
                 raise RemoteProtocolError(f"{error.code}: {error.message}", remote_code=error.code)
 
+    def _lost(self, held: int, error: ErrorFrame) -> Steps[None]:
+        if held < self._synced:
+            self.events.append(ServerLostData(self._synced, held))
+        elif held == self._synced:
+            self._block(error)  # what the server takes next was trimmed here
+        yield from self._set_synced(max(0, held))
+
     def _forked(self, asked: _Asked, counter: int) -> Steps[None]:
         base = asked.base
         if base is None or counter != base.counter:
@@ -392,10 +416,11 @@ class OwnLog:
         self._blocked = False
 
     def _rehome_own(self, counter: int) -> Steps[None]:
-        move = yield from rehome_branch(self.reader.user, self.reader.device, counter)
-        if move is None:
+        moves = yield from rehome_branch(self.reader.user, self.reader.device, counter)
+        if not moves:
             raise RemoteProtocolError(f"the server names {counter}, which is not held here")
-        self._note_rehomed(move)
+        for move in moves:
+            self._note_rehomed(move)
 
     def _withdraw(self, asked: _Asked, counter: int | None, error: ErrorFrame) -> None:
         if counter is None and len(asked.messages) > 1:
@@ -407,6 +432,7 @@ class OwnLog:
             self._block(error)
             return
         self._withdrawn.add(identity)
+        self._refusals = 0  # one less to be refused
         self.events.append(Withdrawn(identity, error.code, error.message))
 
     def _block(self, error: ErrorFrame) -> None:

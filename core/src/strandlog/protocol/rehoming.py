@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from strandlog.errors import ForkError, TrimmedError
+from strandlog.errors import ForkError, RemoteProtocolError, SeqError, TrimmedError
 from strandlog.model import Entry
 from strandlog.page import Appended
 from strandlog.protocol import calls
@@ -25,21 +25,40 @@ def rehome_name(device: str, digest: str) -> str:
     return f"{stem}~{digest[:16]}"
 
 
-def rehome_branch(user: str, device: str, counter: int) -> Steps[Rehomed | None]:
-    """Move the local entries of *device* from *counter* on; ``None`` if there are none."""
-    page = yield from calls.Read(
-        user=user,
-        after=VersionVector({device: counter - 1}),
-        devices={device},
-        limit=1,
-        max_bytes=0,
-    )
-    if not page.entries:
-        return None
-    first = page.entries[0]
-    to_device = rehome_name(device, first.digest)
-    moved = yield from calls.Rehome(user, device, first.counter, to_device)
-    return Rehomed(user, device, first.counter, to_device, moved)
+def rehome_branch(user: str, device: str, counter: int) -> Steps[list[Rehomed]]:
+    """Move the local entries of *device* from *counter* on; nothing if there are none.
+
+    A branch that shares only its beginning with one that was moved before is
+    moved in two parts, its differing end first.
+
+    Raises:
+        RemoteProtocolError: The name of the branch is taken by something else.
+    """
+    moves: list[Rehomed] = []
+    end = counter
+    while True:
+        page = yield from calls.Read(
+            user=user,
+            after=VersionVector({device: end - 1}),
+            devices={device},
+            limit=1,
+            max_bytes=0,
+        )
+        if not page.entries:
+            return moves
+        first = page.entries[0]
+        to_device = rehome_name(device, first.digest)
+        try:
+            moved = yield from calls.Rehome(user, device, first.counter, to_device)
+        except ForkError as error:
+            if error.counter == 1:
+                raise
+            end = first.counter + error.counter - 1
+            continue
+        if not moved:
+            raise RemoteProtocolError(f"{to_device} is another branch than {device} {end}")
+        moves.append(Rehomed(user, device, first.counter, to_device, moved))
+        end = counter
 
 
 def append_rehoming(
@@ -58,11 +77,18 @@ def append_rehoming(
     while True:
         try:
             appended = yield from calls.Append(user, left, upto=upto, floor=floor)
-        except ForkError as error:
-            move = yield from rehome_branch(user, error.device, error.counter)
-            if move is None:
+        except (ForkError, SeqError) as error:
+            # Timestamps that do not fit what is held here tell of another history
+            # too: in a sparse copy the entry that differs may be one that is hidden.
+            came = {entry.counter for entry in left if entry.device == error.device}
+            counter = error.counter
+            if isinstance(error, SeqError) and counter in came:
+                counter = error.previous
+            fork = isinstance(error, ForkError) or counter not in came
+            moved = (yield from rehome_branch(user, error.device, counter)) if fork else []
+            if not moved:
                 raise
-            moves.append(move)
+            moves += moved
         except TrimmedError as error:
             left = [e for e in left if e.device != error.device or e.counter > error.floor]
         else:

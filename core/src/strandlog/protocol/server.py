@@ -33,7 +33,6 @@ from strandlog.model import Entry, Identity, Reader, Seq
 from strandlog.page import Page
 from strandlog.protocol import calls
 from strandlog.protocol.calls import Steps
-from strandlog.protocol.codec import frame_length
 from strandlog.protocol.feed import NOTHING, Feed, view_name
 from strandlog.protocol.frames import (
     PROTOCOL_VERSION,
@@ -121,10 +120,10 @@ class ServerSession:
         durable = None
         if hello.messages:
             durable = yield from self._append(hello.messages)
-        if hello.have is None:
-            have = yield from self._remembered(feed, have)
         self._agree_page(feed, hello)
         try:
+            if hello.have is None:
+                have = yield from self._remembered(feed, have)
             page, own_only = yield from self._read(feed, have)
             if hello.have is not None:
                 yield from self._set_cursor(feed, have.clamp(page.tops))
@@ -132,25 +131,31 @@ class ServerSession:
             if durable is None:
                 raise
             # What was stored is acknowledged although nothing can be read just now.
-            page, own_only = Page((), have, True, durable, NOTHING), False
+            page, own_only = Page((), have, True, have.replace(durable), NOTHING), False
         if not self._version:
+            page = feed.cut(page, have, Reply(messages=(), seq=page.tops[own]))
             return self._reply_v0(feed, page, own_only=own_only)
 
+        floor = hello.floor or NOTHING
+        more = page.more or own_only
+        want = {} if more else feed.want(have, page.tops, floor)
         draft = Reply(
             messages=(),
             seq=page.tops[own],
             upto=page.upto,
-            more=page.more or own_only,
+            more=more,
             v=PROTOCOL_VERSION,
             epoch=self._epoch,
             diverged=sorted(feed.diverged),
+            want=want,
             floor=page.floor,
             ref=hello.id,
         )
-        page = feed.cut(page, have, room=feed.page_bytes - frame_length(draft))
-        more = page.more or own_only
+        page = feed.cut(page, have, draft)
+        if page.more and not more:
+            more, want = True, {}
         feed.begin(page, live=self._stream and bool(hello.live) and not more)
-        want = {} if more else feed.want(have, page.tops, hello.floor or NOTHING)
+        feed.note_wanted(want, page.tops, floor)
         return replace(draft, messages=page.entries, upto=page.upto, more=more, want=want)
 
     def _take_version(self, hello: Hello) -> None:
@@ -224,7 +229,9 @@ class ServerSession:
         self._check_room(user)
         feed = self._feed(user)
         feed.live = False
-        feed.scopes, feed.view = scopes, view_name(scopes)
+        if feed.view != (view := view_name(scopes)):
+            feed.cursor = None  # each view has its own
+        feed.scopes, feed.view = scopes, view
         # What was held through another view says nothing about what this one shows.
         have = hello.have if hello.have is not None and hello.view == feed.view else NOTHING
         yield from feed.compare(hello, have)
@@ -243,7 +250,7 @@ class ServerSession:
             floor=page.floor,
             ref=hello.id,
         )
-        page = feed.cut(page, have, room=feed.page_bytes - frame_length(draft))
+        page = feed.cut(page, have, draft)
         feed.begin(page, live=self._stream and bool(hello.live) and not page.more)
         return replace(draft, messages=page.entries, upto=page.upto, more=page.more)
 
@@ -268,10 +275,10 @@ class ServerSession:
 
     def _saw(self, saw: Saw, user: str) -> Steps[None]:
         feed = self._feeds.get(user)
-        if feed is None:
-            raise BadFrameError("an ack comes after a hello to that log")
-        if saw.view is not None and saw.view != feed.view:
-            return  # late, from before the view changed
+        # An ack has no answer, so one that comes before any hello is passed over,
+        # as is a late one from before the view changed.
+        if feed is None or (saw.view is not None and saw.view != feed.view):
+            return
         vector = saw.have
         if vector is None and not self._version and feed.unconfirmed:
             vector = feed.unconfirmed.popleft()
@@ -315,21 +322,25 @@ class ServerSession:
                 # the reader covers above entries that a later grant shows again,
                 # so it has to greet anew and is given a new view.
                 raise ForbiddenError(f"the view of {self.reader} on {feed.user} has changed")
+        if feed.pending:
+            yield from feed.compare_pending()
         own_first, backlog = feed.own_first, feed.backlog
         page = yield from feed.read(feed.sent, own_only=own_first)
+        draft: Push | Reply = Push(messages=(), user=self._named(feed.user), view=feed.view or None)
+        if self._version:
+            draft = replace(draft, upto=NOTHING)
+        elif backlog:
+            draft = Reply(messages=(), seq=page.tops[self.reader.device])
+        page = feed.cut(page, feed.sent, draft)
         feed.own_first = own_first and page.more
         feed.backlog = backlog and (page.more or own_first)
         news = feed.advance(page)
         if not page.entries:
             return []
-        if not self._version:
-            self._await_confirmation(feed, page)
-            if backlog:
-                return [Reply(messages=page.entries, seq=page.tops[self.reader.device])]
-            return [Push(messages=page.entries)]
-        if feed.own:
-            return [Push(messages=page.entries, upto=news)]
-        return [Push(messages=page.entries, upto=news, user=feed.user, view=feed.view)]
+        if self._version:
+            return [replace(draft, messages=page.entries, upto=news)]
+        self._await_confirmation(feed, page)
+        return [replace(draft, messages=page.entries)]
 
     # -- shared ------------------------------------------------------------------
 

@@ -160,9 +160,11 @@ class MemoryLogStore(LogStore):
             log = data.log(user)
             rows = log.device(device)
             branch = [rows.entries[counter] for counter in rows.counters if counter >= from_counter]
-            if not branch or 1 in log.device(to_device).entries:
+            entries = plan_rehome(branch, to_device)
+            held = log.device(to_device).entries.get(1)
+            if not entries or (held and held.digest != entries[0].digest):
                 return 0
-            moved = _plan(log, plan_rehome(branch, to_device), None, None)
+            moved = _plan(log, entries, None, None)
             rows.remove(after=from_counter - 1)
             rows.top = from_counter - 1
             for entry in branch:
