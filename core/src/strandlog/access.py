@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from strandlog.errors import InvalidArgumentError
+from strandlog.errors import InvalidArgumentError, InvalidNameError
 from strandlog.model import Entry, Reader, check_scope, check_user
 
 __all__ = ["FRIEND_SCOPE", "AccessPolicy", "FriendsPolicy", "load_friends"]
@@ -62,21 +62,23 @@ def load_friends(path: Path) -> FriendsPolicy:
     """Read a policy from a JSON file.
 
     ``{"friends": {"alice": ["bob"]}}`` shows bob the scope ``friend`` of alice's
-    log; ``{"shows": {"alice": {"carol": ["friend", "family"]}}}`` names scopes.
+    log; ``{"shows": {"alice": {"carol": ["friend", "family"]}}}`` names scopes. Where
+    both name the same two, ``shows`` counts.
 
     Raises:
         InvalidArgumentError: The file cannot be read or says something else.
     """
+    shown: dict[str, dict[str, frozenset[str]]] = {}
     try:
         file = msgspec.json.decode(path.read_bytes(), type=_File)
-    except (OSError, msgspec.DecodeError) as error:
+        for user, friends in file.friends.items():
+            for friend in friends:
+                seen = frozenset({FRIEND_SCOPE})
+                shown.setdefault(check_user(user), {})[check_user(friend)] = seen
+        for user, scopes_by_friend in file.shows.items():
+            for friend, scopes in scopes_by_friend.items():
+                seen = frozenset(check_scope(scope) for scope in scopes)
+                shown.setdefault(check_user(user), {})[check_user(friend)] = seen
+    except (OSError, UnicodeError, msgspec.DecodeError, InvalidNameError) as error:
         raise InvalidArgumentError(f"{path} is not a friends file: {error}") from error
-    shown: dict[str, dict[str, frozenset[str]]] = {}
-    for user, friends in file.friends.items():
-        for friend in friends:
-            shown.setdefault(check_user(user), {})[check_user(friend)] = frozenset({FRIEND_SCOPE})
-    for user, scopes_by_friend in file.shows.items():
-        for friend, scopes in scopes_by_friend.items():
-            seen = frozenset(check_scope(scope) for scope in scopes)
-            shown.setdefault(check_user(user), {})[check_user(friend)] = seen
     return FriendsPolicy(shown)

@@ -1,0 +1,128 @@
+"""One reader's session on the stores: bytes in, frames out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import anyio
+
+from strandlog.errors import StrandlogError, TooLargeError
+from strandlog.model import Reader
+from strandlog.protocol.codec import decode_client_frame
+from strandlog.protocol.frames import (
+    Add,
+    ClientFrame,
+    ErrorFrame,
+    Hello,
+    ServerFrame,
+    error_frame,
+)
+from strandlog.protocol.server import ServerSession
+from strandlog.server.service import Service, contained, logger
+from strandlog.subscription import Follower
+
+__all__ = ["ServedSession"]
+
+
+class ServedSession:
+    """The engine of one connection, or of one POST, driven on the stores.
+
+    Not to be used by two tasks at once. What a peer sends never makes it raise:
+    the answer is an error frame then.
+
+    Args:
+        service: What it is served with.
+        reader: Who is connected.
+        stream: Whether there is a connection, to which later frames can go.
+    """
+
+    def __init__(self, service: Service, reader: Reader, *, stream: bool) -> None:
+        self._service = service
+        self._reader = reader
+        self._stream = stream
+        self._engine: ServerSession | None = None
+
+    @property
+    def live_logs(self) -> set[str]:
+        """The logs whose changes are to be pushed."""
+        return set() if self._engine is None else self._engine.live_logs
+
+    def decode(self, data: str | bytes) -> ClientFrame:
+        """Read one frame.
+
+        Raises:
+            StrandlogError: It is too long, or none; with its ``id`` if that could be read.
+        """
+        limit = self._service.limits.frame_bytes
+        if _length(data) > limit:
+            raise TooLargeError(
+                f"the frame takes {_length(data)} bytes, {limit} are taken", limit=limit
+            )
+        with contained(self._reader):
+            return decode_client_frame(data)
+
+    async def receive(
+        self, frame: ClientFrame, *, writer: Follower | None = None
+    ) -> Sequence[ServerFrame]:
+        """Come to the answer to *frame*; whoever follows the log is told, except *writer*."""
+        try:
+            with contained(self._reader):
+                engine = await self._started()
+                try:
+                    # Shielded: an append may complete although it was cancelled,
+                    # and then those who follow would not hear of it.
+                    with anyio.CancelScope(shield=True):
+                        answers = await self._service.driver.run(engine.receive(frame))
+                finally:
+                    if isinstance(frame, Hello | Add) and frame.messages:
+                        self._service.hub.notify(self._reader.user, but=writer)
+        except StrandlogError as error:
+            ref = frame.id if isinstance(frame, Hello | Add) else None
+            answers = [error_frame(error, ref=ref)]
+        self._note_refusals(answers)
+        return answers
+
+    async def push(self, user: str) -> Sequence[ServerFrame]:
+        """Come to the frame that is due because the log of *user* may have changed.
+
+        Raises:
+            StoreUnavailableError: Nothing was read; call again later.
+        """
+        with contained(self._reader):
+            engine = await self._started()
+            frames = await self._service.driver.run(engine.push(user))
+        self._note_refusals(frames)
+        return frames
+
+    async def _started(self) -> ServerSession:
+        # Not before the first frame: if the store is away just now, that frame is
+        # told so, and the connection lives.
+        if self._engine is None:
+            self._engine = ServerSession(
+                self._reader,
+                limits=self._service.limits,
+                epoch=await self._service.epoch(),
+                stream=self._stream,
+            )
+        return self._engine
+
+    def _note_refusals(self, frames: Sequence[ServerFrame]) -> None:
+        for frame in frames:
+            if isinstance(frame, ErrorFrame):
+                ours = frame.code == "store-unavailable"
+                logger.log(
+                    logging.WARNING if ours else logging.DEBUG,
+                    "%s: refused: %s%s",
+                    self._reader,
+                    frame.code,
+                    # Only what a store says. The rest may quote what a peer wrote.
+                    f": {frame.message}" if ours else "",
+                    extra={"user": self._reader.user, "device": self._reader.device},
+                )
+
+
+def _length(data: str | bytes) -> int:
+    if isinstance(data, bytes) or data.isascii():
+        return len(data)
+    return len(data.encode(errors="surrogatepass"))
