@@ -133,7 +133,7 @@ def plan(
 
     # Only by what is new: a duplicate has had its effect. It may also come with
     # a *redacts* that the one held lacks, since it was withdrawn.
-    redactions = sorted(Redaction(entry.redacts, entry.identity) for entry in new if entry.redacts)
+    redactions = [Redaction(entry.redacts, entry.identity) for entry in new if entry.redacts]
     masked = {redaction.target for redaction in redactions}
     masked |= {Identity(device, n) for device, held in state.items() for n in held.redacted}
     if masked:

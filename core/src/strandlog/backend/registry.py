@@ -99,11 +99,9 @@ def plugin(scheme: str) -> Plugin:
 
 
 def _points(name: str) -> list[EntryPoint]:
-    # An editable install and its wheel may both be on the path: one claim.
-    by_source = {
-        (_distribution(point), point.value): point for point in entry_points(group=GROUP, name=name)
-    }
-    return list(by_source.values())
+    # Of a distribution that is on the path twice (a wheel and an editable install
+    # of it) this gives the first only.
+    return list(entry_points(group=GROUP, name=name))
 
 
 def _distribution(point: EntryPoint) -> str:

@@ -18,6 +18,9 @@ __all__ = ["conformance"]
 # Three times what one check may take: the event loop itself must be stuck.
 _STUCK_SECONDS = 60
 
+# By its number, which is there whatever has been put in the place of sys.stderr.
+_STDERR = 2
+
 
 class _RunByDefault(click.RichGroup):
     """A group in which ``run`` need not be said: ``conformance sqlite:///x.db``."""
@@ -203,10 +206,10 @@ def _watched(took: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
     """
 
     def wind(outcome: Outcome) -> None:
-        faulthandler.dump_traceback_later(_STUCK_SECONDS, exit=True)
+        faulthandler.dump_traceback_later(_STUCK_SECONDS, exit=True, file=_STDERR)
         took(outcome)
 
-    faulthandler.dump_traceback_later(_STUCK_SECONDS, exit=True)
+    faulthandler.dump_traceback_later(_STUCK_SECONDS, exit=True, file=_STDERR)
     return wind
 
 

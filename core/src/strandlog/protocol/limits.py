@@ -23,9 +23,9 @@ class Limits:
         frames_burst: … and how many frames it may send at once.
         hello_seconds: How long a connection may stay without its first hello.
         send_seconds: How long the peer may take to read a frame.
-        fence_seconds: How often, for long, connections of one device may take
-            each other's place …
-        fences_burst: … and how many times at once.
+        supersedes_per_minute: How often connections of one device may supersede
+            each other for long …
+        supersedes_burst: … and how many times at once.
         abuse: After so many refused frames in a row the connection is closed.
     """
 
@@ -42,6 +42,6 @@ class Limits:
     frames_burst: int = 1_000
     hello_seconds: float = 30.0
     send_seconds: float = 60.0
-    fence_seconds: float = 10.0
-    fences_burst: int = 5
+    supersedes_per_minute: float = 6.0
+    supersedes_burst: int = 5
     abuse: int = 100

@@ -50,7 +50,7 @@ UPLOAD_BYTES = 65_536
 _REFUSALS_MAX = 100
 
 
-class Sent(enum.Enum):
+class _Sent(enum.Enum):
     """Which frame is being answered."""
 
     HELLO = "hello"
@@ -62,7 +62,7 @@ class Sent(enum.Enum):
 class _Asked:
     """The one frame that is under way."""
 
-    kind: Sent
+    kind: _Sent
     seq: int = 0
     messages: Sequence[Entry] = ()
     base: Base | None = None
@@ -141,7 +141,7 @@ class OwnLog:
             return None
         if not self._live:
             return (yield from self._hello())
-        self._asked = _Asked(Sent.ADD, messages=messages)
+        self._asked = _Asked(_Sent.ADD, messages=messages)
         return Add(messages=self._as_sent(messages))
 
     def _load(self) -> Steps[None]:
@@ -171,7 +171,7 @@ class OwnLog:
         digests = yield from calls.Digests(user, at)
         base_digest = digests.get(own)
         base = Base(base_counter, base_digest) if base_digest else None
-        self._asked = _Asked(Sent.HELLO, tops[own], messages, base)
+        self._asked = _Asked(_Sent.HELLO, tops[own], messages, base)
         self._greet = self._first = False
         self._retip.clear()
         self._acked = tops.replace(self._comparing)
@@ -214,7 +214,7 @@ class OwnLog:
             # Another device may have it: silence, not an error.
             del self._wants[device]
             return None
-        self._asked = _Asked(Sent.SUPPLY, messages=messages, device=device)
+        self._asked = _Asked(_Sent.SUPPLY, messages=messages, device=device)
         return Add(messages=self._as_sent(messages), device=device)
 
     def ack(self) -> Steps[Saw | None]:
@@ -230,7 +230,7 @@ class OwnLog:
 
     def receive_reply(self, reply: Reply) -> Steps[None]:
         """Take the answer to a hello: store the page, then note what the server holds."""
-        asked = self._answered(Sent.HELLO)
+        asked = self._answered(_Sent.HELLO)
         if reply.seq is None or reply.upto is None:
             raise RemoteProtocolError("the answer to a hello lacks seq or upto")
         own = self.reader.device
@@ -328,12 +328,12 @@ class OwnLog:
     def receive_ack(self, ack: Ack) -> Steps[None]:
         """Take the answer to an add."""
         asked = self._asked
-        if asked is None or asked.kind is Sent.HELLO:
+        if asked is None or asked.kind is _Sent.HELLO:
             raise RemoteProtocolError("an ack came that nothing was sent for")
         self._asked = None
         self._refusals = 0
         last = asked.messages[-1].counter
-        if asked.kind is Sent.SUPPLY:
+        if asked.kind is _Sent.SUPPLY:
             first_wanted, last_wanted = self._wants.pop(asked.device, (0, 0))
             self.events.append(Supplied(asked.device, asked.messages[0].counter, last))
             if first_wanted and last < last_wanted:
@@ -357,12 +357,12 @@ class OwnLog:
         if asked is None:
             return
         self._refusals += 1
-        if self._refusals > _REFUSALS_MAX and (asked.kind is Sent.SUPPLY or not asked.messages):
+        if self._refusals > _REFUSALS_MAX and (asked.kind is _Sent.SUPPLY or not asked.messages):
             raise RemoteProtocolError(
                 f"the server goes on refusing: {error.code}: {error.message}",
                 remote_code=error.code,
             )
-        if asked.kind is Sent.SUPPLY:
+        if asked.kind is _Sent.SUPPLY:
             self._refused_supply(asked, error)
             return
         self._greet = True
@@ -455,7 +455,7 @@ class OwnLog:
             if len(self._withdrawn) > before or self._upload_limit < len(asked.messages):
                 self._wants[device] = (asked.messages[0].counter, last)
 
-    def _answered(self, kind: Sent) -> _Asked:
+    def _answered(self, kind: _Sent) -> _Asked:
         asked, self._asked = self._asked, None
         if asked is None or asked.kind is not kind:
             raise RemoteProtocolError(f"an answer to a {kind.value} came that was not sent")

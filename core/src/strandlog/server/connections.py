@@ -42,7 +42,7 @@ class Connections:
         self._draining = False
         self._open: dict[str, set[OpenConnection]] = {}
         self._greeted: dict[Reader, OpenConnection] = {}
-        self._fences: dict[Reader, TokenBucket] = {}
+        self._turnover: dict[Reader, TokenBucket] = {}
         self._emptied = anyio.Event()
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class Connections:
         reader = connection.reader
         older = self._greeted.get(reader)
         if older is not None:
-            self._count_fence(reader)
+            self._count_turnover(reader)
             older.end(
                 SupersededError(f"a newer connection of {reader} took this one's place"),
                 code=REFUSED,
@@ -99,7 +99,7 @@ class Connections:
             self._open.pop(reader.user, None)
         if self._greeted.get(reader) is connection:
             del self._greeted[reader]
-            self._fences.pop(reader, None)
+            self._turnover.pop(reader, None)
         if not self._open:
             self._emptied.set()
 
@@ -112,15 +112,17 @@ class Connections:
         if self._open:
             await self._emptied.wait()
 
-    def _count_fence(self, reader: Reader) -> None:
+    def _count_turnover(self, reader: Reader) -> None:
         # Two clones of a device would otherwise end each other as fast as they
         # can connect. The count lives as long as one of them is connected.
         limits = self._limits
-        fences = self._fences.setdefault(
+        turnover = self._turnover.setdefault(
             reader,
-            TokenBucket(1 / limits.fence_seconds, limits.fences_burst, clock=self._clock),
+            TokenBucket(
+                limits.supersedes_per_minute / 60, limits.supersedes_burst, clock=self._clock
+            ),
         )
-        if wait := fences.take():
+        if wait := turnover.take():
             raise RateError(
                 f"connections of {reader} take each other's place too often:"
                 " is there a second device of that name",

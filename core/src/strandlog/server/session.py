@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import anyio
 
@@ -80,8 +80,7 @@ class ServedSession:
         except StrandlogError as error:
             ref = frame.id if isinstance(frame, Hello | Add) else None
             answers = [error_frame(error, ref=ref)]
-        self._note_refusals(answers)
-        return answers
+        return [self._discreet(answer) for answer in answers]
 
     async def push(self, user: str) -> Sequence[ServerFrame]:
         """Come to the frame that is due because the log of *user* may have changed.
@@ -92,8 +91,7 @@ class ServedSession:
         with contained(self._reader):
             engine = await self._started()
             frames = await self._service.driver.run(engine.push(user))
-        self._note_refusals(frames)
-        return frames
+        return [self._discreet(frame) for frame in frames]
 
     async def _started(self) -> ServerSession:
         # Not before the first frame: if the store is away just now, that frame is
@@ -107,19 +105,18 @@ class ServedSession:
             )
         return self._engine
 
-    def _note_refusals(self, frames: Sequence[ServerFrame]) -> None:
-        for frame in frames:
-            if isinstance(frame, ErrorFrame):
-                ours = frame.code == "store-unavailable"
-                logger.log(
-                    logging.WARNING if ours else logging.DEBUG,
-                    "%s: refused: %s%s",
-                    self._reader,
-                    frame.code,
-                    # Only what a store says. The rest may quote what a peer wrote.
-                    f": {frame.message}" if ours else "",
-                    extra={"user": self._reader.user, "device": self._reader.device},
-                )
+    def _discreet(self, frame: ServerFrame) -> ServerFrame:
+        """Log what a frame refuses; return it without what is for the operator alone."""
+        if not isinstance(frame, ErrorFrame):
+            return frame
+        told = {"user": self._reader.user, "device": self._reader.device}
+        if frame.code != "store-unavailable":
+            # Not the message, which may quote what the peer wrote.
+            logger.debug("%s: refused: %s", self._reader, frame.code, extra=told)
+            return frame
+        # What ails a store may name files and hosts.
+        logger.warning("%s: the store: %s", self._reader, frame.message, extra=told)
+        return replace(frame, message="the store cannot answer now")
 
 
 def _length(data: str | bytes) -> int:
