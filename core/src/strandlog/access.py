@@ -29,6 +29,8 @@ class AccessPolicy(Protocol):
     async def admit(self, reader: Reader, entries: Sequence[Entry]) -> None:
         """Let the entries pass, which *reader* has written to its own log.
 
+        Not asked about entries without content.
+
         Raises:
             RejectedError: One of them is refused for good. The client then
                 uploads it without its content, so that its counters stay dense.

@@ -11,7 +11,13 @@ import anyio
 
 from strandlog.clock import MAX_SKEW_MILLIS, HybridClock
 from strandlog.driver import Driver
-from strandlog.errors import ForkError, GapError, SeqError, StoreUnavailableError
+from strandlog.errors import (
+    ForkError,
+    GapError,
+    InvalidArgumentError,
+    SeqError,
+    StoreUnavailableError,
+)
 from strandlog.log import Log
 from strandlog.model import (
     COUNTER_MAX,
@@ -135,6 +141,7 @@ class LocalLog:
             check_content(draft.content)
             if draft.meta is not None:
                 check_content(draft.meta, what="meta")
+            await self._check_redaction(draft)
         if not drafts:
             return []
         while True:
@@ -143,6 +150,19 @@ class LocalLog:
                     return await self._append(drafts)
                 complete = self._complete
             await complete.wait()
+
+    async def _check_redaction(self, draft: Draft) -> None:
+        # The server would refuse it, and here it would have masked its target by then.
+        if draft.redacts is None:
+            return
+        device, counter = draft.redacts
+        after = VersionVector({device: max(counter - 1, 0)})
+        page = await self.log.read(self.reader.user, after=after, devices=[device], limit=1)
+        for target in page.entries:
+            if target.identity == draft.redacts and target.scope != draft.scope:
+                raise InvalidArgumentError(
+                    f"scope {draft.scope}: a redaction has the scope of its target, {target.scope}"
+                )
 
     async def _append(self, drafts: Sequence[Draft]) -> list[Entry]:
         stamps: list[int] = []

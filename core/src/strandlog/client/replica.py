@@ -132,6 +132,7 @@ class Replica:
 
         Raises:
             InvalidContentError, InvalidNameError: Nothing was added.
+            InvalidArgumentError: It redacts an entry of another scope; nothing was added.
             StoreError: Nothing was added, or, if cancelled meanwhile, perhaps.
         """
         return (await self.add_many([Draft(content, scope, redacts, meta)]))[0]

@@ -370,9 +370,20 @@ class ServerSession:
         self, messages: Sequence[Entry], *, floor: VersionVector | None = None
     ) -> Steps[VersionVector]:
         """Append an upload; return the durable tops of its devices."""
-        yield from calls.Admit(self.reader, messages)
+        # What was refused comes again without its content, and is taken then.
+        if judged := [entry for entry in messages if not entry.redacted]:
+            yield from calls.Admit(self.reader, judged)
         yield from self._check_redactions(messages)
-        appended = yield from calls.Append(self.reader.user, messages, floor=floor)
+        user, first = self.reader.user, messages[0]
+        try:
+            appended = yield from calls.Append(user, messages, floor=floor)
+        except ForkError as error:
+            # At or below the floor nothing can be compared any more: what the batch
+            # has there differs as well, for all that is known.
+            page = yield from calls.Read(user=user, after=NOTHING, limit=0, max_bytes=0)
+            if first.counter <= page.floor[first.device]:
+                raise ForkError(first.device, first.counter) from error
+            raise
         return appended.tops
 
     def _check_redactions(self, messages: Sequence[Entry]) -> Steps[None]:
@@ -391,7 +402,11 @@ class ServerSession:
                     max_bytes=0,
                 )
                 scopes.update({found.identity: found.scope for found in page.entries})
-            if scopes.get(target, entry.scope) != entry.scope:
+            if scopes.get(target, entry.scope) == entry.scope:
+                continue
+            # What was taken before its target was known is not refused any more.
+            held = yield from calls.Digests(self.reader.user, {entry.device: entry.counter})
+            if held[entry.device] != entry.digest:
                 raise RejectedError(entry.counter, "a redaction has the scope of its target")
 
     def _check_room(self, user: str) -> None:

@@ -32,6 +32,7 @@ from strandlog.server.service import Service, logger
 __all__ = ["SyncApp", "open_app"]
 
 _READY_SECONDS = 5.0
+_REFUSAL_SECONDS = 5.0
 
 
 class SyncApp(Starlette):
@@ -156,8 +157,12 @@ async def _refuse(socket: WebSocket, error: StrandlogError) -> None:
     logger.info("%r: refused: %s", socket.scope["path"], error.code)
     ours = isinstance(error, ShuttingDownError)
     frame = error_frame(error)
-    await send_frame(socket, frame if ours else replace(frame, fatal=True))
-    await close_socket(socket, GOING_AWAY if ours else REFUSED)
+    if await send_frame(socket, frame if ours else replace(frame, fatal=True)):
+        # A client that greets without listening first would find the connection
+        # closed while it sends, and never read why.
+        with anyio.move_on_after(_REFUSAL_SECONDS):
+            await socket.receive()
+    await close_socket(socket, GOING_AWAY if ours else REFUSED, reason=frame.code)
 
 
 @asynccontextmanager

@@ -191,7 +191,7 @@ class Connection:
         logger.info("%s: closed: %s", self.reader, error.code, extra=self._extra())
         self._ending = True
         await self._send(replace(error, fatal=True))
-        await close_socket(self._socket, REFUSED)
+        await close_socket(self._socket, REFUSED, reason=error.code)
 
     async def _farewell(self, error: StrandlogError, code: int) -> None:
         with anyio.move_on_after(_FAREWELL_SECONDS):
@@ -200,7 +200,7 @@ class Connection:
             async with self._turn:
                 logger.info("%s: closed: %s", self.reader, error.code, extra=self._extra())
                 await self._send(error_frame(error))
-                await close_socket(self._socket, code)
+                await close_socket(self._socket, code, reason=error.code)
         self._tasks.cancel_scope.cancel()
 
     def _extra(self) -> dict[str, str]:
@@ -217,7 +217,7 @@ async def send_frame(socket: WebSocket, frame: ServerFrame) -> bool:
     return True
 
 
-async def close_socket(socket: WebSocket, code: int) -> None:
+async def close_socket(socket: WebSocket, code: int, *, reason: str) -> None:
     """Close; that the peer has done so already is not an error."""
     with suppress(WebSocketDisconnect, RuntimeError):
-        await socket.close(code)
+        await socket.close(code, reason)

@@ -60,6 +60,7 @@ async def serve(
     Raises:
         InvalidArgumentError: *host* is no address of this machine, or other
             machines could connect without authentication.
+        LocalProtocolError: The lifespan of *within* failed to start.
         OSError: The port is taken.
     """
     check_bind(host, authenticated=sync.authenticated, insecure=insecure)
@@ -86,13 +87,25 @@ async def serve(
             announce(_url(listener))
 
     server = _Server(config, sync, started=started, grace_seconds=grace_seconds)
+    failure: LocalProtocolError | None = None
+
+    async def run() -> None:
+        nonlocal failure
+        # An orderly end takes time, and a cancelled task has none. It is a task of
+        # its own, since asyncio's way to cancel one knows of no shield.
+        with anyio.CancelScope(shield=True):
+            try:
+                await server.serve(sockets=[listener])
+            except LocalProtocolError as error:
+                failure = error  # raised below: in here it would come out in a group
+        tasks.cancel_scope.cancel()
+
     with listener, _quiet_about_peers():
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run)
             tasks.start_soon(server.exit_when_cancelled)
-            # An orderly end takes time, and a cancelled task has none.
-            with anyio.CancelScope(shield=True):
-                await server.serve(sockets=[listener])
-            tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 class _Server(uvicorn.Server):
