@@ -1,0 +1,1 @@
+"""The checks that every storage plugin of strandlog has to pass."""

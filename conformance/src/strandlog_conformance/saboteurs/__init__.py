@@ -1,0 +1,1 @@
+"""Deliberately broken stores: each is the reference store with one fault."""

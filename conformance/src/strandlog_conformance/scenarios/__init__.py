@@ -1,0 +1,1 @@
+"""The checks, a module to a subject; ``suite.MODULES`` gives their order."""

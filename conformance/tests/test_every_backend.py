@@ -1,0 +1,38 @@
+"""Every installed store keeps the contract: each check of each store is one test."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from strandlog_conformance.bare import reach, run_check
+from strandlog_conformance.places import Places
+from strandlog_conformance.report import Verdict
+from strandlog_conformance.suite import Check, all_checks
+from strandlog_conformance.target import Target, installed_schemes
+
+pytestmark = pytest.mark.anyio
+
+
+@cache
+def _installed(scheme: str) -> Target:
+    return Target.installed(scheme)
+
+
+@pytest.mark.parametrize("scheme", installed_schemes())
+@pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.id)
+async def test_keeps_the_contract(check: Check, scheme: str, places: Places) -> None:
+    """A store that is installed is checked without being asked; leaving it out takes an act."""
+    target = await reach(_installed(scheme), places)
+
+    outcome = await run_check(check, target, places)
+
+    if outcome.verdict in (Verdict.UNSUPPORTED, Verdict.NA_ENV):
+        pytest.skip(f"{outcome.verdict.value}: {outcome.reason}")
+    assert (outcome.verdict, outcome.failure) == (Verdict.PASS, None)
+
+
+def test_the_stores_of_this_workspace_are_installed() -> None:
+    """Where a plugin is missing its checks vanish; so somebody has to count them."""
+    assert {"memory", "sqlite"} <= set(installed_schemes())

@@ -1,0 +1,86 @@
+"""The suite bites: each faulty store is caught, by its check and for its reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from strandlog_conformance.bare import run
+from strandlog_conformance.report import Verdict
+from strandlog_conformance.saboteurs.registry import Saboteur, all_saboteurs
+from strandlog_conformance.selftest import judge, sound_targets
+from strandlog_conformance.suite import all_checks
+from strandlog_conformance.target import Target
+
+CHECKS = all_checks()
+SABOTEURS = all_saboteurs()
+
+# What these hold to the rules lies above every store, in core: no store can fail
+# them. And no faulty store of the suite can be found by another process.
+WITHOUT_SABOTEUR = [
+    "log.append.generator_that_raises",
+    "log.append.max_batch",
+    "names.empty_refused",
+    "names.surrogates_refused_or_kept",
+    "conc.two_processes_interleave",
+    "cursor.invalid_refused",
+    "cursor.two_processes",
+    "record.checksum_detects_any_flip",
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda one: one.id)
+async def test_faulty_store_is_caught_by_its_check_and_passes_the_others(
+    saboteur: Saboteur,
+) -> None:
+    """A kill by a wrong error is no kill, and a check that fires on everything is no check.
+
+    What a check says it kills, it kills: a failed check names these as suspects.
+    """
+    report = await run(saboteur.target, saboteur.tries(CHECKS), fast=True)
+
+    kill = judge(saboteur, report)
+    promised = {check.id for check in CHECKS if saboteur.id in check.kills}
+    assert (kill.problem, promised - set(kill.failed)) == ("", set())
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("target", sound_targets(), ids=lambda target: target.name)
+async def test_store_without_a_fault_passes_everything(target: Target) -> None:
+    """One that can everything, and one that is allowed little: no check cries wolf."""
+    report = await run(target, CHECKS, fast=True)
+
+    assert (report.failures, report.invalid()) == ([], "")
+    assert set(report.totals) <= {Verdict.PASS, Verdict.UNSUPPORTED, Verdict.NA_ENV}
+
+
+def test_every_suspect_that_a_check_names_is_there() -> None:
+    known = {one.id for one in SABOTEURS}
+
+    assert {name for check in CHECKS for name in check.kills} - known == set()
+
+
+def test_every_saboteur_is_a_suspect_of_the_check_that_catches_it() -> None:
+    kills = {check.id: check.kills for check in CHECKS}
+
+    assert [one.id for one in SABOTEURS if one.id not in kills[one.caught_by]] == []
+
+
+@pytest.mark.anyio
+async def test_every_check_but_a_few_bites() -> None:
+    """The few are named: whoever adds a check without a saboteur has to say so here."""
+    caught = set()
+    for saboteur in (one for one in SABOTEURS if one.id in ("M33", "M82")):
+        report = await run(saboteur.target, CHECKS, fast=True)
+        caught |= {outcome.check.id for outcome in report.failures}
+    named = {check.id for check in CHECKS if check.kills}
+
+    toothless = [check.id for check in CHECKS if check.id not in caught | named]
+    assert sorted(toothless) == sorted(WITHOUT_SABOTEUR)
+
+
+def test_no_saboteur_is_lost() -> None:
+    """One that is not found any more would let its check go blunt in silence."""
+    of_stores = [one for one in SABOTEURS if not one.caught_by.startswith("proto.")]
+
+    assert len(of_stores) == 143
