@@ -20,6 +20,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from strandlog import Entry, Seq, VersionVector
@@ -136,6 +137,45 @@ class PlainSqlite:
         return len(rows)
 
 
+class PlainLeveldb:
+    """The keys and values that the store writes, put with ``plyvel`` alone, records ready."""
+
+    def __init__(self, path: Path, durability: str) -> None:
+        import plyvel  # type: ignore[import-untyped]
+
+        self.database = plyvel.DB(str(path), create_if_missing=True, write_buffer_size=16 << 20)
+        self._sync = durability == "full"
+        self._records: dict[int, bytes] = {}
+
+    def prepare(self, entries: Sequence[Entry]) -> None:
+        """Pack the entries beforehand: that is the store's work, not LevelDB's."""
+        self._records = {entry.seq.counter: pack("reader", entry) for entry in entries}
+
+    async def append(self, user: str, batch: Sequence[Entry]) -> None:
+        """Put records, scopes and the top of a device."""
+        device, top = _key(user, "laptop"), batch[-1].seq.counter.to_bytes(8, "big")
+        self.database.get(b"t" + device)
+        writes = self.database.write_batch(sync=self._sync)
+        for entry in batch:
+            counter = entry.seq.counter.to_bytes(8, "big")
+            writes.put(b"e" + device + counter, self._records[entry.seq.counter])
+            writes.put(b"s" + device + _key(entry.scope) + counter, b"")
+        writes.put(b"t" + device, top)
+        writes.write()
+
+    async def read(self, after: int, limit: int) -> int:
+        """Take the keys and records of a page."""
+        begin = b"e" + _key("reader", "laptop")
+        with self.database.iterator(
+            start=begin + (after + 1).to_bytes(8, "big"), stop=begin + b"\xff"
+        ) as rows:
+            return len(list(islice(rows, limit)))
+
+
+def _key(*names: str) -> bytes:
+    return b"".join(len(name).to_bytes(2, "big") + name.encode() for name in names)
+
+
 class PlainLists:
     """A list for each user, in order."""
 
@@ -166,6 +206,16 @@ async def sqlite_sides(place: Path, durability: str) -> AsyncIterator[tuple[Side
 
 
 @asynccontextmanager
+async def leveldb_sides(place: Path, durability: str) -> AsyncIterator[tuple[Side, Side]]:
+    """Open two directories with the same keys: one by the store, one without it."""
+    plain = PlainLeveldb(place / "plain", durability)
+    plain.prepare(entries_of(1, HELD))
+    with closing(plain.database):
+        async with open_log_store(f"leveldb:///{place}/store?durability={durability}") as store:
+            yield store_side(store), Side(plain.append, plain.read)
+
+
+@asynccontextmanager
 async def memory_sides(_place: Path, _durability: str) -> AsyncIterator[tuple[Side, Side]]:
     """Open a store in memory, beside lists."""
     plain = PlainLists()
@@ -173,7 +223,7 @@ async def memory_sides(_place: Path, _durability: str) -> AsyncIterator[tuple[Si
         yield store_side(store), Side(plain.append, plain.read)
 
 
-SIDES = {"memory": memory_sides, "sqlite": sqlite_sides}
+SIDES = {"leveldb": leveldb_sides, "memory": memory_sides, "sqlite": sqlite_sides}
 
 
 async def measure(store: Side, plain: Side, rounds: int) -> list[Row]:

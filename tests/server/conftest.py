@@ -138,7 +138,10 @@ class Running:
 
         return await anyio.to_thread.run_sync(ask)
 
-    async def bare_socket(self, reader: str, *, receive_bytes: int = 16_384) -> SocketStream:
+    @asynccontextmanager
+    async def bare_socket(
+        self, reader: str, *, receive_bytes: int = 16_384
+    ) -> AsyncIterator[SocketStream]:
         """Open a WebSocket on a bare socket, which reads only when told to."""
         host, _, port = self.url.removeprefix("http://").rpartition(":")
         with anyio.fail_after(DEADLINE_SECONDS):
@@ -153,7 +156,8 @@ class Running:
             head = b""
             while not head.endswith(b"\r\n\r\n"):
                 head += await stream.receive(1)
-        return stream
+        async with stream:
+            yield stream
 
     async def empty(self) -> None:
         """Wait until no WebSocket is open."""
@@ -282,6 +286,12 @@ def message(counter: int, device: str = "laptop", *, at: int = 0, **fields: Any)
     """Write one message, padded: stamped *at*, or at its counter."""
     seq = f"{at or counter:015d}:{counter:012d}:{device}"
     return {"seq": seq, "scope": "private", "content": f"{device} {counter}", **fields}
+
+
+@pytest.fixture(name="at")
+def running_at() -> type[Running]:
+    """What a server that a test has started by itself is spoken to with."""
+    return Running
 
 
 @pytest.fixture(name="text_frame")

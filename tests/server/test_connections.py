@@ -50,12 +50,16 @@ async def by_token(request: HTTPConnection, reader: Reader) -> None:
 
 
 async def test_websocket_without_proof_is_told_and_closed(start: Start) -> None:
-    """Told by a frame: a browser could not see why the handshake failed."""
+    """Told by a frame: a browser could not see why the handshake failed.
+
+    And closed only after its hello: one that greets before it listens would
+    otherwise fail to send, and never read why.
+    """
     async with (
         start(authenticate=by_token) as server,
         server.connect("alice/laptop") as wire,
     ):
-        told = await wire.receive()
+        told = await wire.ask(HELLO)
         closed = await wire.closed()
         left = server.app.connections
 
@@ -68,7 +72,7 @@ async def test_websocket_of_another_user_is_told_and_closed(start: Start) -> Non
         start(authenticate=by_token) as server,
         server.connect("alice/laptop?token=bob/laptop") as wire,
     ):
-        told = await wire.receive()
+        told = await wire.ask(HELLO)
         closed = await wire.closed()
 
     assert (told[1]["code"], told[1]["fatal"], closed) == ("forbidden", True, 1008)
@@ -134,9 +138,7 @@ async def test_page_of_another_site_is_kept_out(
     """Any page that the user looks at may connect to 127.0.0.1, and nobody has to authenticate."""
     post = await server.post("alice/laptop", HELLO, Origin=origin)
     async with server.connect("alice/laptop", origin=origin) as wire:
-        with suppress(ConnectionClosed):
-            await wire.send(HELLO)
-        _, answer = await wire.receive()
+        _, answer = await wire.ask(HELLO)
 
     assert (post.body[1].get("code"), answer.get("code")) == (code, code)
 
@@ -231,16 +233,13 @@ async def test_older_connection_that_does_not_read_holds_up_nobody(
     server: Running, text_frame: Callable[[bytes], bytes], message: Message
 ) -> None:
     """A phone that moved to another network has left such a one behind."""
-    dead = await server.bare_socket("alice/phone")
-    await dead.send(text_frame(b'["hello",{"seq":0}]'))
-    for counter in range(1, 200):
-        content = "x" * 60_000
-        await server.post(
-            "alice/laptop", ["add", {"messages": [message(counter, content=content)]}]
-        )
-    async with server.connect("alice/phone") as phone:
-        answer = await phone.ask(HELLO)
-    await dead.aclose()
+    async with server.bare_socket("alice/phone") as dead:
+        await dead.send(text_frame(b'["hello",{"seq":0}]'))
+        for counter in range(1, 200):
+            entry = message(counter, content="x" * 60_000)
+            await server.post("alice/laptop", ["add", {"messages": [entry]}])
+        async with server.connect("alice/phone") as phone:
+            answer = await phone.ask(HELLO)
 
     assert len(answer[1]["messages"]) == 1
 
@@ -255,7 +254,7 @@ async def test_user_has_so_many_connections_and_no_more(start: Start) -> None:
         server.connect("bob/laptop") as bob,
     ):
         async with server.connect("alice/phone"), server.connect("alice/desk") as third:
-            _, refused = await third.receive()
+            _, refused = await third.ask(HELLO)
             closed = await third.closed()
         others = [await laptop.ask(HELLO), await bob.ask(HELLO)]
         async with server.connect("alice/desk") as third:

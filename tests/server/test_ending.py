@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -15,14 +16,16 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 import pytest
+from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from strandlog.backend.registry import open_log_store
-from strandlog.errors import InvalidArgumentError
-from strandlog.server import serve
+from strandlog.errors import InvalidArgumentError, LocalProtocolError
+from strandlog.server import SyncApp, serve
 
 if TYPE_CHECKING:
+    from strandlog.backend.store import CursorStore, LogStore
     from tests.server.conftest import Frame, Running, Start
 
 pytestmark = pytest.mark.anyio
@@ -109,7 +112,7 @@ async def test_drained_server_takes_nothing_more(server: Running) -> None:
         await laptop.closed_after_error()
     post = await server.post("alice/laptop", HELLO)
     async with server.connect("alice/laptop") as late:
-        kind, refused = await late.receive()
+        kind, refused = await late.ask(HELLO)
         closed = await late.closed()
     ready = await server.request("GET", "/readyz")
 
@@ -132,6 +135,37 @@ async def test_store_that_hangs_does_not_hold_up_the_end(start: Start, message: 
             server.stop()
 
     assert not gate.opened.is_set()
+
+
+async def test_cancelled_task_ends_in_order_too(
+    stores: tuple[LogStore, CursorStore], at: type[Running], message: Message
+) -> None:
+    """Cancelled by asyncio's own means, which anyio cannot shield from."""
+    for counter in (1, 2):
+        sync = SyncApp(*stores)
+        address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        serving = asyncio.create_task(serve(sync, port=0, announce=address.set_result))
+        async with at(sync, await address).connect("alice/laptop") as laptop:
+            acked = await laptop.ask(["add", {"messages": [message(counter)]}])
+            serving.cancel()
+            told = await laptop.error()
+            await asyncio.wait([serving])
+
+        assert (acked, told) == (["ack", {"seq": counter}], "shutting-down")
+        assert serving.cancelled()
+
+
+async def test_application_that_fails_to_start_is_an_error(server: Running) -> None:
+    class Lifespan:
+        def __init__(self, _app: Starlette) -> None:
+            raise RuntimeError("no configuration")
+
+        async def __aenter__(self) -> None: ...
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+    with pytest.raises(LocalProtocolError, match="failed to start"):
+        await serve(server.app, within=Starlette(lifespan=Lifespan), port=0)
 
 
 async def test_port_in_use_is_an_error(server: Running) -> None:

@@ -196,15 +196,14 @@ async def test_connections_leave_nothing_behind(server: Running) -> None:
         await newer.ask(Greeting)
         await older.closed_after_error()
         followers = len(server.app._service.hub)
-    torn = await server.bare_socket("alice/phone")
-    await torn.send(b"\x81\xfe\xff\xff")  # the head of a long frame, and no more
-    await torn.aclose()
+    async with server.bare_socket("alice/phone") as torn:
+        await torn.send(b"\x81\xfe\xff\xff")  # the head of a long frame, and no more
     await server.empty()
 
     assert followers == 1
     assert len(server.app._service.hub) == 0
     assert server.app._service.connections._greeted == {}
-    assert server.app._service.connections._fences == {}
+    assert server.app._service.connections._turnover == {}
 
 
 async def test_frame_in_progress_outlives_its_connection(
@@ -250,15 +249,13 @@ async def test_reader_that_does_not_read_is_not_read_for(
         reads[call] += 1
 
     await Log(stores[0]).append("alice", _thirty_megabytes())
-    async with start(hinder=count) as server:
-        slow = await server.bare_socket("alice/slow")
+    async with start(hinder=count) as server, server.bare_socket("alice/slow") as slow:
         await slow.send(text_frame(b'["hello",{"seq":0}]'))
         async with server.connect("alice/phone") as phone:
             taken = len((await phone.ask(["hello", {"seq": 0}]))[1]["messages"])
             while taken < 500:
                 taken += len((await phone.receive())[1]["messages"])
         pages_of_the_slow_one = reads["read"] - 500
-        await slow.aclose()
 
     # A page holds one entry. What the kernel takes for a socket is its own affair:
     # a few megabytes.
@@ -270,12 +267,13 @@ async def test_peer_that_stops_reading_is_given_up(
 ) -> None:
     """Its connection would count against its user's for ever."""
     await Log(stores[0]).append("alice", _thirty_megabytes())
-    async with start(limits=Limits(send_seconds=0.1)) as server:
-        slow = await server.bare_socket("alice/slow")
+    async with (
+        start(limits=Limits(send_seconds=0.1)) as server,
+        server.bare_socket("alice/slow") as slow,
+    ):
         await slow.send(text_frame(b'["hello",{"seq":0}]'))
         await server.empty()
         followers = len(server.app._service.hub)
-        await slow.aclose()
 
     assert followers == 0
 

@@ -258,7 +258,7 @@ NAMES = {
 async def test_hostile_name_in_the_url_is_answered(shared: Running, reader: str) -> None:
     answer = await shared.post(reader, ["hello", {"seq": 0}])
     async with shared.connect(reader) as wire:
-        kind, error = await wire.receive()
+        kind, error = await wire.ask(["hello", {"seq": 0}])
         closed = await wire.closed()
 
     assert answer.body[1]["code"] == "bad-name"
@@ -311,7 +311,7 @@ async def test_store_that_is_away_costs_one_answer(start: Start, message: Messag
         "error",
         {
             "code": "store-unavailable",
-            "message": "the store is being moved",
+            "message": "the store cannot answer now",
             "fatal": False,
             "retry_after": 3,
         },
@@ -335,6 +335,23 @@ async def test_store_that_is_away_when_a_connection_begins(start: Start) -> None
     assert refused == "store-unavailable"
     assert (post.status, post.headers["retry-after"]) == (503, "1")
     assert again[0] == "hello"
+
+
+async def test_what_was_stored_is_acknowledged_although_nothing_can_be_read(
+    start: Start, message: Message
+) -> None:
+    """Else the client would send again what is durable already."""
+
+    async def before(call: str) -> None:
+        if call == "read":
+            raise StoreUnavailableError("not now")
+
+    async with start(hinder=before) as server, server.connect("alice/laptop") as laptop:
+        by_websocket = await laptop.ask(_hello(message(1)))
+        by_post = await server.post("alice/phone", _hello(message(1, "phone")))
+
+    assert by_websocket == ["hello", {"messages": [], "seq": 1}]
+    assert by_post.body == ["hello", {"messages": [], "seq": 1}]
 
 
 async def test_push_waits_for_a_store_that_is_away(start: Start, message: Message) -> None:
@@ -370,10 +387,11 @@ async def test_fault_of_a_store_is_told_and_logged(
 
     caplog.set_level(logging.WARNING)
     async with start(hinder=before) as server, server.connect("alice/laptop") as laptop:
-        refused = await laptop.refused(_hello(_message(content="secret")))
+        _, refused = await laptop.ask(_hello(_message(content="secret")))
         after = await laptop.ask(["hello", {"seq": 0}])
 
-    assert refused == "store-unavailable"
+    assert refused["code"] == "store-unavailable"
+    assert str(error) not in refused["message"]
     assert after == ["hello", {"messages": [], "seq": 0}]
     assert "alice/laptop" in caplog.text
     assert str(error) in caplog.text
@@ -385,10 +403,10 @@ async def test_what_a_peer_sends_leaves_no_traceback(
     server: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    torn = await server.bare_socket("alice/phone")
-    await torn.send(b"\x81\x82\0\0\0\0\xff\xff")  # text that is no UTF-8: closed, by RFC 6455
-    await torn.receive()
-    await torn.aclose()
+    async with server.bare_socket("alice/phone") as torn:
+        # Text that is no UTF-8: the connection has to be closed, says RFC 6455.
+        await torn.send(b"\x81\x82\0\0\0\0\xff\xff")
+        await torn.receive()
     await server.empty()
     async with server.connect("alice/laptop") as laptop:
         for name, (frame, _) in REFUSED.items():

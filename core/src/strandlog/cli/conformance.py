@@ -43,8 +43,15 @@ def conformance() -> None:
 
 @conformance.command()
 @click.argument("stores", nargs=-1, metavar="[URL]...")
-@click.option("--all", "all_installed", is_flag=True, help="Every installed backend.")
+@click.option(
+    "--all", "all_installed", is_flag=True, help="Every installed backend, and every pair of them."
+)
 @click.option("--without", multiple=True, metavar="NAME", help="With --all: all but this one.")
+@click.option(
+    "--pair",
+    is_flag=True,
+    help="Only the protocol's stories, with the devices on one store and the server on another.",
+)
 @click.option(
     "--require",
     default="",
@@ -70,6 +77,7 @@ def run(
     stores: tuple[str, ...],
     *,
     all_installed: bool,
+    pair: bool,
     without: tuple[str, ...],
     require: str,
     only: tuple[str, ...],
@@ -106,6 +114,7 @@ def run(
                 level=Level(level),
                 seed=seed,
                 fast=fast,
+                pair=pair,
             )
         )
         if not order.names:
@@ -187,10 +196,9 @@ def _played(order: Order) -> Report:
     from rich.console import Console
 
     from strandlog_conformance.session import play
-    from strandlog_conformance.suite import all_checks, select
     from strandlog_conformance.terminal import ProgressBar
 
-    planned = len(select(all_checks(), only=order.only, level=order.level)) * len(order.names)
+    planned = sum(len(checks) for checks in order.plan().values())
     with ProgressBar(Console(stderr=True), planned) as progress:
         try:
             return play(order, on_outcome=_watched(progress.took))
