@@ -53,6 +53,10 @@ REFUSED: dict[str, tuple[Frame | str | bytes, str]] = {
         _hello(*(_message(n) for n in range(1, 1_002)), seq=1_001),
         "too-large",
     ),
+    "more than a thousand messages, of which none is one": (
+        ["add", {"messages": [1] * 1_001}],
+        "too-large",
+    ),
     "an object": ({"hello": 1}, "bad-frame"),
     "a type without a body": (["hello"], "bad-frame"),
     "a field of another type": (["hello", {"seq": 1, "messages": {}}], "bad-frame"),

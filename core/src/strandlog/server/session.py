@@ -54,13 +54,14 @@ class ServedSession:
         Raises:
             StrandlogError: It is too long, or none; with its ``id`` if that could be read.
         """
-        limit = self._service.limits.frame_bytes
-        if _length(data) > limit:
+        limits = self._service.limits
+        if _length(data) > limits.frame_bytes:
             raise TooLargeError(
-                f"the frame takes {_length(data)} bytes, {limit} are taken", limit=limit
+                f"the frame takes {_length(data)} bytes, {limits.frame_bytes} are taken",
+                limit=limits.frame_bytes,
             )
         with contained(self._reader):
-            return decode_client_frame(data)
+            return decode_client_frame(data, frame_messages=limits.frame_messages)
 
     async def receive(
         self, frame: ClientFrame, *, writer: Follower | None = None
