@@ -132,6 +132,21 @@ async def test_server_is_not_ready_while_a_store_is_away(start: Start, call: str
     assert (answer.status, answer.body) == (503, {"ready": False, "reason": "being moved"})
 
 
+async def test_store_that_hangs_is_not_waited_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("strandlog.server.app._READY_SECONDS", 0.0)
+
+    async def before(_call: str) -> None:
+        await anyio.sleep_forever()
+
+    async with start(hinder=before) as server:
+        answer = await server.request("GET", "/readyz")
+
+    assert (answer.status, answer.body["ready"]) == (503, False)
+    assert "has not answered" in answer.body["reason"]
+
+
 async def test_version_names_protocols_and_store(server: Running, stores: Stores) -> None:
     answer = await server.request("GET", "/version")
 

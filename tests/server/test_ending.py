@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 import pytest
+from anyio.abc import TaskStatus
 from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from strandlog.backend.registry import open_log_store
 from strandlog.errors import InvalidArgumentError, LocalProtocolError
-from strandlog.server import SyncApp, serve
+from strandlog.server import SyncApp, open_app, serve
 
 if TYPE_CHECKING:
     from strandlog.backend.store import CursorStore, LogStore
@@ -153,6 +154,26 @@ async def test_cancelled_task_ends_in_order_too(
 
         assert (acked, told) == (["ack", {"seq": counter}], "shutting-down")
         assert serving.cancelled()
+
+
+async def test_server_in_another_thread_leaves_signals_alone() -> None:
+    """Only the main thread may set handlers; who embeds it there has some of its own."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    async def play() -> str:
+        async with open_app("memory://") as sync, anyio.create_task_group() as tasks:
+            url = await tasks.start(_announced, sync)
+            tasks.cancel_scope.cancel()
+        return str(url)
+
+    url = await anyio.to_thread.run_sync(lambda: anyio.run(play))
+
+    assert url.startswith("http://127.0.0.1:")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def _announced(sync: SyncApp, *, task_status: TaskStatus[str]) -> None:
+    await serve(sync, port=0, announce=task_status.started)
 
 
 async def test_application_that_fails_to_start_is_an_error(server: Running) -> None:

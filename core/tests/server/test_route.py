@@ -82,3 +82,9 @@ def test_decoded_path_will_do_where_there_is_no_raw_one() -> None:
     scope = {"type": "http", "path": "/notes/sync/100%25/laptop", "root_path": "/notes"}
 
     assert reader_of(scope) == Reader("100%25", "laptop")
+
+
+def test_other_path_is_not_the_protocols_without_a_raw_one() -> None:
+    route = SyncRoute(None, None)  # type: ignore[arg-type]  # it does not come to that
+
+    assert route.matches({"type": "http", "path": "/synced/alice/laptop"})[0] is Match.NONE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
@@ -22,8 +22,8 @@ class Transport(Protocol):
     async def send(self, frame: bytes) -> None:
         """Write one frame; return once the medium has taken it.
 
-        Raises:
-            ConnectionLostError: The connection has ended.
+        Where the connection has ended, the frame is dropped: the next
+        :meth:`receive` gives what came before the end, and then raises.
         """
 
     async def receive(self) -> bytes | str:
@@ -65,10 +65,10 @@ def websocket_transport(url: str, *, headers: dict[str, str] | None = None) -> C
 
         class WebSocketTransport:
             async def send(self, frame: bytes) -> None:
-                try:
+                # What the server said before it closed may still be unread, such as
+                # why: so it is receive() that reports the end.
+                with suppress(ConnectionClosed):
                     await websocket.send(frame, text=True)
-                except ConnectionClosed as error:
-                    raise ConnectionLostError(f"{base}: {error}") from error
 
             async def receive(self) -> bytes:
                 try:
