@@ -98,6 +98,7 @@ class Story:
                 continue
             if device.session.renamed_to is not None:
                 device.cut()
+                moved = True
                 continue
             before = len(device.sent)
             device.wire.push()

@@ -105,8 +105,8 @@ def plan(
     """Decide what an append comes to.
 
     *state* names at least every device of *entries*, *upto* and *floor* that the
-    store knows. The batch is judged by device in bytewise order, then by
-    counter, and the first offence is the one that is raised.
+    store knows. The batch is judged by device in bytewise order; of one
+    device, gaps and forks by counter come first, then timestamps that fall.
 
     Raises:
         GapError, ForkError, SeqError, TrimmedError: See ``LogStore.append``.

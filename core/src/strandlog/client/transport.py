@@ -22,8 +22,11 @@ class Transport(Protocol):
     async def send(self, frame: bytes) -> None:
         """Write one frame; return once the medium has taken it.
 
-        Where the connection has ended, the frame is dropped: the next
-        :meth:`receive` gives what came before the end, and then raises.
+        A medium in which something may still be unread drops the frame if the
+        connection has ended, and lets :meth:`receive` report the end.
+
+        Raises:
+            ConnectionLostError: The connection has ended.
         """
 
     async def receive(self) -> bytes | str:
