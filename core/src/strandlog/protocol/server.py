@@ -74,7 +74,7 @@ class ServerSession:
 
     @property
     def live_logs(self) -> set[str]:
-        """The logs whose changes have to be told to this session, by :meth:`push`."""
+        """The logs whose changes have to be told to the reader, by :meth:`push`."""
         return {user for user, feed in self._feeds.items() if feed.live}
 
     def receive(self, frame: ClientFrame) -> Steps[list[ServerFrame]]:
