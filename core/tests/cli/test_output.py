@@ -35,6 +35,13 @@ def test_entry_is_one_line() -> None:
     assert entry_text(entry) == '2024-03-18T12:00:00.000Z  laptop:3  friend  {"a": 1}'
 
 
+def test_entry_that_no_clock_follows_is_flagged() -> None:
+    """A device was set to the greatest time there is; its entry is kept and shown as such."""
+    entry = Entry(Seq(999_999_999_999_999, 1, "laptop"), "friend", b"1")
+
+    assert entry_text(entry).endswith("laptop:1  friend  (from the future)  1")
+
+
 def test_entry_without_content_says_so() -> None:
     entry = Entry(
         Seq(1_710_763_200_000, 3, "laptop"), "private", b"null", redacts=Identity("phone", 1)

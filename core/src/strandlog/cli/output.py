@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from strandlog.clock import MAX_SKEW_MILLIS
+from strandlog.model import far_ahead
 
 if TYPE_CHECKING:
     from strandlog.model import Entry
@@ -60,6 +64,9 @@ def printable(text: str) -> str:
 def entry_text(entry: Entry) -> str:
     """Return *entry* as one line for people."""
     parts = [moment(entry.seq.timestamp), f"{entry.device}:{entry.counter}", entry.scope]
+    now_millis = time.time_ns() // 1_000_000
+    if far_ahead(entry, now_millis=now_millis, max_skew_millis=MAX_SKEW_MILLIS):
+        parts.append("(from the future)")  # kept in its place, but no clock follows it
     if entry.redacts is not None:
         parts.append(f"(redacts {entry.redacts.device}:{entry.redacts.counter})")
     parts.append("(redacted)" if entry.content is None else printable(entry.content.decode()))
