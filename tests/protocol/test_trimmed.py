@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from strandlog import VersionVector
@@ -121,6 +123,17 @@ def test_base_below_the_floor_is_compared_with_nothing(world: World) -> None:
     assert (kind, body["seq"]) == ("hello", 6)
 
 
+def test_a_reader_at_the_floor_has_no_tip_to_give(world: World) -> None:
+    """It was told of the floor and holds nothing at it, and so has no digest of that entry."""
+    upload(world, *notes(1, 6))
+    _trim(world, "laptop", 4)
+    phone = world.server.raw("alice/phone")
+
+    answers = phone.say(hello(0, have={"laptop": 4}, tips={}))
+
+    assert contents(answers) == ["laptop 5", "laptop 6"]
+
+
 # -- what a client makes of it -----------------------------------------------------
 
 
@@ -131,6 +144,18 @@ def test_a_new_device_gets_what_is_left(world: World, laptop: Device) -> None:
 
     assert phone.texts() == ["5", "6"]
     assert phone.tops() == laptop.tops() == {"laptop": 6}
+
+
+def test_a_new_device_gets_what_is_left_page_by_page(world: World) -> None:
+    """The floor comes with the first page, and takes it ahead of what the page holds."""
+    world.server.limits = replace(world.server.limits, page_messages=2)
+    upload(world, *notes(1, 6, at=90), *notes(1, 3, "desk"))
+    _trim(world, "laptop", 4)
+    phone = world.device("phone")
+
+    phone.sync()
+
+    assert phone.texts() == ["desk 1", "desk 2", "desk 3", "laptop 5", "laptop 6"]
 
 
 def test_a_client_that_lost_its_cursor_goes_on_above_the_floor(
@@ -224,6 +249,34 @@ def test_what_lies_behind_a_verified_base_is_not_moved(world: World) -> None:
 
     assert [(move.from_counter, move.moved) for move in laptop.told(Rehomed)] == [(4, 2)]
     assert laptop.texts("alice")[:3] == ["1", "2", "3"]
+
+
+def test_a_server_set_back_behind_a_floor_takes_what_lies_above_it(world: World) -> None:
+    """1 to 4 were trimmed everywhere and are nowhere any more; 5 and 6 come back."""
+    laptop = world.device("laptop")
+    laptop.add(*"123456")
+    laptop.sync()
+    world.do(laptop.storage.log.trim("alice", "laptop", up_to=4))
+    world.server.storage.wipe()
+
+    laptop.sync()
+    phone = world.device("phone")
+    phone.sync()
+
+    assert phone.texts() == world.server.texts() == laptop.texts() == ["5", "6"]
+    assert laptop.last_synced == 6
+
+
+def test_a_floor_of_a_client_trims_nothing_that_the_server_holds(world: World) -> None:
+    """It says what the client lacks, and not what others may have."""
+    laptop = world.server.raw("alice/laptop")
+    laptop.say(hello(3, notes(1, 3)))
+
+    gap = laptop.say(hello(7, notes(6, 7), floor={"laptop": 4}))
+    laptop.say(hello(5, notes(4, 5), floor={"laptop": 2}))
+
+    assert refusal(gap)["code"] == "gap"
+    assert len(world.server.texts()) == 5
 
 
 def test_a_floor_is_imported_and_passed_on(world: World, laptop: Device) -> None:

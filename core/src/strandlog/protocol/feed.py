@@ -87,18 +87,18 @@ class Feed:
         diverged = {d for d in at if held[d] not in (None, tips[d])}
         unknown = {d for d in at if held[d] is None}
         checked = (checked | at.keys()) - diverged - unknown
-        if unknown:
-            # Either we lack it, or it was trimmed here and nobody can compare any
-            # more: a reader at the floor must not wait for ever.
+        uncompared = have.keys() - checked - diverged - {self.own}
+        if uncompared:
+            # What was trimmed nobody can compare any more, and a reader may have got
+            # no further than to hear of the floor: it must not wait for ever.
             page = yield from calls.Read(user=self.user, after=have, limit=0, max_bytes=0)
-            checked |= {d for d in unknown if have[d] <= page.floor[d]}
+            checked |= {d for d in uncompared if have[d] <= page.floor[d]}
         # What differed stays so until the reader starts that device anew, from 0.
         diverged |= {d for d in self.diverged if have[d] and d not in checked}
         self.checked = checked
         self.pending = {d: (have[d], tips[d]) for d in unknown - checked}
         self.diverged = frozenset(diverged)
-        unchecked = {d for d, n in have.items() if n and d not in checked}
-        self.withheld = frozenset((unchecked | diverged) - {self.own})
+        self.withheld = frozenset((have.keys() - checked | diverged) - {self.own})
 
     def compare_pending(self) -> Steps[None]:
         """Compare what could not be compared at the last hello; push what turns out equal.

@@ -119,7 +119,7 @@ class ServerSession:
         # Append comes before read, so that the page reflects it and the answer is its ack.
         durable = None
         if hello.messages:
-            durable = yield from self._append(hello.messages)
+            durable = yield from self._append_own(hello.messages, hello.floor or NOTHING)
         self._agree_page(feed, hello)
         try:
             if hello.have is None:
@@ -365,6 +365,17 @@ class ServerSession:
             # than the frame.
             if entry.counter != expected:
                 raise GapError(device, expected=expected, got=entry.counter)
+
+    def _append_own(self, messages: Sequence[Entry], floor: VersionVector) -> Steps[VersionVector]:
+        own = self.reader.device
+        try:
+            return (yield from self._append(messages))
+        except GapError as error:
+            # The store lost data, and what it takes next was trimmed at the client:
+            # it is nowhere any more, so what follows joins there.
+            if not error.expected <= floor[own] == messages[0].counter - 1:
+                raise
+        return (yield from self._append(messages, floor=VersionVector({own: floor[own]})))
 
     def _append(
         self, messages: Sequence[Entry], *, floor: VersionVector | None = None
