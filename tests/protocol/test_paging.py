@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strandlog.protocol import own
+from strandlog.protocol.codec import decode_entry
 from tests.protocol.by_hand import contents, digest, hello, note, notes, upload
 from tests.protocol.wire import START, World
 
@@ -141,6 +142,21 @@ def test_want_and_vectors_count_for_the_length_of_a_frame(world: World, limit: i
         assert len(data) <= limit or len(body["messages"]) <= 1
 
 
+def test_what_stays_lost_counts_for_the_length_of_a_frame(world: World) -> None:
+    """It was asked for before. A page with all the rest would leave it out; a cut one may not."""
+    lost = {f"device-{number}": 999_999_999_999 for number in range(40)}
+    laptop = world.server.raw("alice/laptop")
+    laptop.say(hello(0, have=lost, tips={}))
+    upload(world, *notes(1, 20, "phone"))
+
+    asked = hello(0, have=lost, tips={}, limit={"bytes": 1_700})
+    laptop.up.append(json.dumps(asked).encode())
+    laptop.serve()
+
+    assert len(laptop.down[0]) <= 1_700
+    assert len(json.loads(laptop.down[0])[1]["messages"]) > 1
+
+
 # -- the reader's own lost entries -------------------------------------------------
 
 
@@ -209,6 +225,33 @@ def test_uploads_come_in_slices_with_their_base(
     assert [body.get("base") for body in bodies] == [
         *(None, [2, entries[1].digest], [4, entries[3].digest]),
     ]
+
+
+@settings(deadline=None)
+@given(
+    sizes=st.lists(st.sampled_from([1, 50, 400]), max_size=12),
+    messages=st.integers(1, 5),
+    size=st.sampled_from([1, 200, 600, NO_LIMIT]),
+)
+def test_uploads_are_prefixes_and_come_to_all_that_is_unsent(
+    sizes: list[int], messages: int, size: int
+) -> None:
+    """However they are cut: in order, nothing twice, nothing left out, within the limits."""
+    with World() as world, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(own, "UPLOAD_MESSAGES", messages)
+        patch.setattr(own, "UPLOAD_BYTES", size)
+        laptop = world.device("laptop")
+        entries = laptop.add(*("x" * length for length in sizes))
+        laptop.sync()
+
+        slices = [body["messages"] for _, body in laptop.sent if "messages" in body]
+        for one in slices:
+            length = sum(decode_entry(json.dumps(message)).wire_length for message in one)
+            assert len(one) <= messages
+            assert length <= size or len(one) == 1
+        sent = [message["seq"] for one in slices for message in one]
+        assert sent == [str(entry.seq) for entry in entries]
+        assert world.server.read() == entries
 
 
 def test_an_upload_is_cut_by_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

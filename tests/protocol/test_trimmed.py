@@ -273,9 +273,10 @@ def test_a_floor_of_a_client_trims_nothing_that_the_server_holds(world: World) -
     laptop.say(hello(3, notes(1, 3)))
 
     gap = laptop.say(hello(7, notes(6, 7), floor={"laptop": 4}))
-    laptop.say(hello(5, notes(4, 5), floor={"laptop": 2}))
+    [[_, body]] = laptop.say(hello(5, notes(4, 5), floor={"laptop": 2}))
 
     assert refusal(gap)["code"] == "gap"
+    assert (body["seq"], body.get("floor")) == (5, None)
     assert len(world.server.texts()) == 5
 
 
