@@ -22,6 +22,7 @@ _COMMANDS = (
     "strandlog stores",
     "strandlog demo",
     "strandlog conformance memory:// --fast",
+    "strandlog conformance leveldb:///conformance --fast",
     "strandlog conformance sqlite:///conformance.db --fast",
 )
 

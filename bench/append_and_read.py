@@ -141,7 +141,7 @@ class PlainLeveldb:
     """The keys and values that the store writes, put with ``plyvel`` alone, records ready."""
 
     def __init__(self, path: Path, durability: str) -> None:
-        import plyvel  # type: ignore[import-untyped]
+        import plyvel
 
         self.database = plyvel.DB(str(path), create_if_missing=True, write_buffer_size=16 << 20)
         self._sync = durability == "full"
