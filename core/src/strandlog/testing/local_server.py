@@ -1,4 +1,4 @@
-"""What tests of applications need: a clock set by hand, a server without a network."""
+"""A server in this process, without a network."""
 
 from __future__ import annotations
 
@@ -19,25 +19,7 @@ from strandlog.protocol.frames import ServerFrame, error_frame
 from strandlog.protocol.limits import Limits
 from strandlog.protocol.server import ServerSession
 
-__all__ = ["LocalServer", "ManualClock"]
-
-
-class ManualClock:
-    """A wall clock that stands still until it is told to move.
-
-    Attributes:
-        millis: What it shows, in milliseconds since 1970; set it at will.
-    """
-
-    def __init__(self, millis: int = 1_700_000_000_000) -> None:
-        self.millis = millis
-
-    def __call__(self) -> int:
-        return self.millis
-
-    def advance(self, millis: int) -> None:
-        """Move on, or back with a negative number."""
-        self.millis += millis
+__all__ = ["LocalServer"]
 
 
 class LocalServer:
