@@ -24,6 +24,7 @@ PUBLIC = (
     "strandlog.backend",
     "strandlog.client",
     "strandlog.errors",
+    "strandlog.holdings",
     "strandlog.server",
     "strandlog.testing",
 )

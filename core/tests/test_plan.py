@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import pytest
 
 from strandlog import Appended, Entry, Identity, Seq
-from strandlog.backend import DeviceState, Held, Redaction, plan, plan_rehome, runs
+from strandlog.backend import (
+    DeviceState,
+    Held,
+    Redaction,
+    followers,
+    plan,
+    plan_following,
+    plan_rehome,
+    runs,
+)
 from strandlog.errors import AppendError, ForkError, GapError, SeqError, TrimmedError
 
 
@@ -310,3 +319,51 @@ def test_what_has_no_content_keeps_its_digest_when_it_moves() -> None:
     assert (moved[1].content, moved[1].digest) == (None, gone.digest)
     assert moved[1].identity == Identity("phone~1234", 2)
     assert moved[1].redacts == Identity("phone~1234", 1)
+
+
+def test_only_unsent_redactions_from_outside_follow() -> None:
+    """Those inside the branch move with it; those that others hold are history."""
+    branch = [P[7], P[8]]
+    laptop, desk = Identity("laptop", 3), Identity("desk", 1)
+    redactions = [
+        Redaction(P[7].identity, P[8].identity),
+        Redaction(P[7].identity, Identity("laptop", 2)),
+        Redaction(P[7].identity, laptop),
+        Redaction(P[7].identity, desk),
+        Redaction(P[6].identity, Identity("laptop", 4)),
+    ]
+
+    found = followers(redactions, branch, {"laptop": 2})
+
+    assert found == [laptop]
+
+
+def test_what_follows_keeps_its_place_and_names_the_new_one() -> None:
+    redaction = Entry(Seq(900, 1, "laptop"), "private", b'"sorry"', redacts=P[8].identity)
+
+    [followed] = plan_following([redaction], [P[7], P[8]], "phone~1234")
+
+    assert followed == Entry(
+        redaction.seq, "private", b'"sorry"', redacts=Identity("phone~1234", 2)
+    )
+
+
+def test_an_entry_that_lost_its_content_has_arrived() -> None:
+    """Redacted before or after the first move: the digests tell that it is the same."""
+    [first, second] = plan_rehome([P[7], P[8]], "phone~1234")
+    before = [P[7].without_content(), P[8]]
+    held_before = plan_rehome(before, "phone~1234")
+    held_after = [first.without_content(), second]
+
+    assert plan_rehome([P[7], P[8]], "phone~1234", held=held_before) == held_before
+    assert plan_rehome([P[7], P[8]], "phone~1234", held=held_after) == held_after
+    assert plan_rehome(before, "phone~1234", held=[first, second]) == [first, second]
+    assert plan_rehome(before, "phone~1234", held=held_after) == held_after
+
+
+def test_another_entry_in_its_place_has_not_arrived() -> None:
+    other = replace(P[7], content=b'"other"', digest="")
+    [held] = plan_rehome([other], "phone~1234")
+
+    for there in (held, held.without_content()):
+        assert plan_rehome([P[7]], "phone~1234", held=[there]) == plan_rehome([P[7]], "phone~1234")

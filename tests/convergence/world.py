@@ -83,7 +83,7 @@ class World:
 
     async def add(self, name: str) -> None:
         device = self.devices[name]
-        replica = self._replica(device)
+        replica = self.replica(device)
         drafts = []
         for _ in range(self.chance.choice([1, 1, 2, 3, 5])):
             self.written += 1
@@ -98,7 +98,7 @@ class World:
             *self.server, access=FriendsPolicy({"alice": self.shown}), limits=self.limits
         )
         left = self.chance.choice([None, None, 0, 1, 2, 3, 4, 5, 7]) if cut else None
-        replica = self._replica(device)
+        replica = self.replica(device)
         end = "in full"
         async with replica.events() as events:
             try:
@@ -159,7 +159,7 @@ class World:
         cursors = then if what != "log" else now
         return (await self.copy(log, cursors=False))[0], (await self.copy(cursors, log=False))[1]
 
-    def _replica(self, device: Device) -> Replica:
+    def replica(self, device: Device) -> Replica:
         log, cursors = device.stores
         user, name = device.reader
         return Replica(user, name, log=log, cursors=cursors, follow=device.follow, now=device.clock)

@@ -66,10 +66,19 @@ class Driver:
                 return await self.log.digests(user, at) if at else {}
             case calls.Tops(user):
                 return await self.log.tops(user)
-            case calls.Rehome(user, device, from_counter, to_device):
+            case calls.Rehome(user, device, from_counter, to_device, unsent_after):
                 return await self.log.rehome(
-                    user, device, from_counter=from_counter, to_device=to_device
+                    user,
+                    device,
+                    from_counter=from_counter,
+                    to_device=to_device,
+                    unsent_after=unsent_after,
                 )
+            case calls.Discard(user):
+                # Log before cursors: a crash in between then costs a repetition.
+                await self.log.erase(user)
+                await self.cursors.erase(user)
+                await self.log.restore(user)
             case calls.LoadCursor(user, reader):
                 return await self.cursors.load(user, reader)
             case calls.AdvanceCursor(user, reader, vector):

@@ -23,6 +23,7 @@ The tree, with the wire code of those that also travel in an ``error`` frame::
     │   ├── StoreClosedError
     │   ├── StoreVersionError
     │   ├── TooLargeError             too-large
+    │   ├── LogsDifferError           two stores hold different things of one log
     │   └── UnsupportedError          a capability that the store does not declare
     ├── BackendError                  a backend cannot be had
     │   ├── MissingBackendError
@@ -64,6 +65,7 @@ __all__ = [
     "InvalidNameError",
     "InvalidSeqError",
     "LocalProtocolError",
+    "LogsDifferError",
     "MissingBackendError",
     "ProtocolError",
     "RateError",
@@ -262,6 +264,22 @@ class TooLargeError(StoreError):
     def __init__(self, message: str, *, limit: int, counter: int | None = None) -> None:
         super().__init__(message)
         self.limit = limit
+        self.counter = counter
+
+
+class LogsDifferError(StoreError):
+    """Two stores hold different things of one log, so that one cannot be made a copy of the other.
+
+    Attributes:
+        user: Whose log.
+        device: The first device that differs; empty if it is not one device.
+        counter: The first counter that differs; 0 if it is not one entry.
+    """
+
+    def __init__(self, message: str, *, user: str, device: str = "", counter: int = 0) -> None:
+        super().__init__(message)
+        self.user = user
+        self.device = device
         self.counter = counter
 
 

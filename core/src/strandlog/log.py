@@ -27,7 +27,7 @@ from strandlog.vector import VersionVector
 # Types only: importing the room of the backends brings pluggy and URL parsing
 # along, which "import strandlog" does without until a store is opened.
 if TYPE_CHECKING:
-    from strandlog.backend.store import LogStore, StoreInfo
+    from strandlog.backend.store import CursorStore, LogStore, StoreInfo
 
 __all__ = ["PAGE_BYTES", "PAGE_LIMIT", "Log", "open_log"]
 
@@ -205,7 +205,15 @@ class Log:
             raise InvalidArgumentError(f"{up_to} is not a counter")
         return await self.store.trim(check_user(user), check_device(device), up_to=up_to)
 
-    async def rehome(self, user: str, device: str, *, from_counter: int, to_device: str) -> int:
+    async def rehome(
+        self,
+        user: str,
+        device: str,
+        *,
+        from_counter: int,
+        to_device: str,
+        unsent_after: Mapping[str, int] | None = None,
+    ) -> int:
         """Move a branch of *device* to a new device; see ``LogStore.rehome``."""
         if not 1 <= from_counter <= COUNTER_MAX:
             raise InvalidArgumentError(f"{from_counter} is not a counter")
@@ -216,11 +224,17 @@ class Log:
             check_device(device),
             from_counter=from_counter,
             to_device=check_device(to_device),
+            unsent_after=unsent_after and _checked_vector(unsent_after),
         )
 
-    async def erase(self, user: str) -> None:
-        """Remove the whole log but a tombstone that refuses appends."""
+    async def erase(self, user: str, *, cursors: CursorStore | None = None) -> None:
+        """Remove the whole log but a tombstone that refuses appends; then its *cursors*.
+
+        In this order, so that after an error or a crash it is safe to repeat.
+        """
         await self.store.erase(check_user(user))
+        if cursors is not None:
+            await cursors.erase(user)
 
     async def restore(self, user: str) -> int:
         """Lift the tombstone; return the generation."""

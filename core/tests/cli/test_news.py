@@ -114,7 +114,7 @@ TOLD: list[tuple[Event, str, dict[str, object]]] = [
     ),
     (
         Erased("bob"),
-        "bob: this log was erased on the server; what is here stays",
+        "bob: this log was erased on the server, and so is the copy",
         {"event": "erased", "user": "bob"},
     ),
 ]

@@ -38,7 +38,12 @@ def _hello(*messages: Entry, seq: int = 0, **fields: Any) -> Hello:
     return Hello(**{"seq": seq, "messages": messages, "v": 1, "have": NOTHING, **fields})
 
 
-GREETED: list[Exchange] = [(calls.Read, _page()), (calls.ResetCursor, None)]
+# That a log is empty, and not erased, shows in an append.
+GREETED: list[Exchange] = [
+    (calls.Read, _page()),
+    (calls.Append("alice", ()), Appended(NOTHING, 0, 0)),
+    (calls.ResetCursor, None),
+]
 
 
 def test_a_hello_is_checked_then_stored_then_read_and_remembered() -> None:

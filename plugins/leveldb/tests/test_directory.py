@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio.to_thread
 import plyvel
 import pytest
 
@@ -90,6 +91,33 @@ async def test_the_other_of_two_that_share_goes_on(url: str, notes: Notes) -> No
         await log.append("alice", notes(1, 1))
 
         assert await log.tops("alice") == {"laptop": 1}
+
+
+def _half_make(directory: Path) -> None:
+    """Leave what loss of power may leave of a store that was being made: names without content."""
+    place = _place.Place.take(str(directory), create=True)
+    place.break_seal()
+    (directory / "MANIFEST-000001").touch()
+    (directory / "CURRENT").write_text("MANIFEST-000001\n")
+    place.leave(seal=False)
+
+
+async def test_a_store_that_was_half_made_is_made_anew(path: Path, url: str, notes: Notes) -> None:
+    """LevelDB cannot open what is left of it, and nothing was acknowledged in it."""
+    await anyio.to_thread.run_sync(_half_make, path)
+
+    async with open_log_store(url) as store:
+        await store.append("alice", notes(1, 2))
+    async with open_log_store(url) as store:
+        assert await store.tops("alice") == {"laptop": 2}
+
+
+async def test_a_store_that_was_half_made_is_none(path: Path, url: str) -> None:
+    """Who wants no new store is told so."""
+    await anyio.to_thread.run_sync(_half_make, path)
+
+    with pytest.raises(StoreUnavailableError, match="never made to the end"):
+        await _open(f"{url}?create_if_missing=false")
 
 
 async def test_a_second_opener_is_told_to_share(url: str, notes: Notes) -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import strandlog_leveldb
 from strandlog import Entry, Identity, Seq, VersionVector
 from strandlog.backend import CursorStore, LogStore
 from strandlog.backend.registry import open_log_store, open_stores
@@ -23,6 +24,7 @@ from strandlog_leveldb import _rows, _schema
 Notes = Callable[..., list[Entry]]
 
 DATA = Path(__file__).parent / "data"
+GOLDEN = Path(strandlog_leveldb.__file__).parent / "golden"
 VERSIONS = sorted(path.stem for path in DATA.glob("v*.json"))
 
 REDACTED = Entry(Seq(1, 1, "phone"), "private", b"1")
@@ -68,7 +70,7 @@ def test_there_is_a_store_of_every_version() -> None:
 async def test_stores_of_every_version_are_read(path: Path, url: str, version: str) -> None:
     """All that an older version has left is found, and the store can be written."""
     wanted = json.loads((DATA / f"{version}.json").read_bytes())
-    shutil.copytree(DATA / version, path)
+    shutil.copytree(GOLDEN / version, path)
     async with open_stores(url) as (log, cursors):
         held = {}
         for user in await log.logs(limit=10):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import strandlog_sqlite
 from strandlog import Entry, VersionVector
 from strandlog.backend.registry import open_log_store, open_stores
 from strandlog.errors import (
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.anyio
 Notes = Callable[..., list[Entry]]
 
 DATA = Path(__file__).parent / "data"
+GOLDEN = Path(strandlog_sqlite.__file__).parent / "golden"
 
 
 def _run(path: Path, *statements: str) -> None:
@@ -192,7 +194,7 @@ async def test_a_newer_file_that_was_not_closed_is_refused_untouched(path: Path,
 @pytest.mark.parametrize("version", range(1, _schema.SCHEMA_VERSION + 1))
 async def test_files_of_every_version_are_read(path: Path, url: str, version: int) -> None:
     """What users have on their disks reads the same for ever."""
-    shutil.copy(DATA / f"v{version}.sqlite", path)
+    shutil.copy(GOLDEN / f"v{version}.sqlite", path)
     expected = json.loads((DATA / f"v{version}.json").read_text())
     async with open_stores(url) as (log, cursors):
         logs = {}

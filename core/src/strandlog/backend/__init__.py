@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from strandlog.backend.hookspecs import API_LEVEL, Backend, NoOptions, hookimpl
-from strandlog.backend.plan import DeviceState, Held, Plan, Redaction, plan, plan_rehome, runs
+from strandlog.backend.in_memory import Change, InMemoryLog
+from strandlog.backend.plan import (
+    DeviceState,
+    Held,
+    Plan,
+    Redaction,
+    followers,
+    plan,
+    plan_following,
+    plan_rehome,
+    runs,
+)
 from strandlog.backend.record import pack, unpack
 from strandlog.backend.store import (
     Cancel,
@@ -23,11 +34,13 @@ __all__ = [
     "Backend",
     "Cancel",
     "Capabilities",
+    "Change",
     "CursorStore",
     "DeviceState",
     "Durability",
     "Handles",
     "Held",
+    "InMemoryLog",
     "Location",
     "LogStore",
     "NoOptions",
@@ -37,9 +50,11 @@ __all__ = [
     "StoreInfo",
     "StoreUrl",
     "cut_page",
+    "followers",
     "hookimpl",
     "pack",
     "plan",
+    "plan_following",
     "plan_rehome",
     "runs",
     "unpack",

@@ -8,7 +8,7 @@ and writes what the plan says. A store may decide in its own language instead
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from strandlog.errors import ForkError, GapError, SeqError, TrimmedError
@@ -16,7 +16,17 @@ from strandlog.model import Entry, Identity, Seq
 from strandlog.page import Appended
 from strandlog.vector import VersionVector
 
-__all__ = ["DeviceState", "Held", "Plan", "Redaction", "plan", "plan_rehome", "runs"]
+__all__ = [
+    "DeviceState",
+    "Held",
+    "Plan",
+    "Redaction",
+    "followers",
+    "plan",
+    "plan_following",
+    "plan_rehome",
+    "runs",
+]
 
 
 class Redaction(NamedTuple):
@@ -188,24 +198,88 @@ def _judge(
     return list(new.values())
 
 
-def plan_rehome(branch: Sequence[Entry], to_device: str) -> list[Entry]:
+def plan_rehome(
+    branch: Sequence[Entry], to_device: str, *, held: Iterable[Entry] = ()
+) -> list[Entry]:
     """Return the entries of a moved branch, by counter, as ``1..n`` of *to_device*.
 
     Timestamp, scope and content stay. Digests are computed anew, for the device
     is part of them; but an entry without content keeps its own, which nobody
     could compute. A ``redacts`` that names an entry of the branch follows it.
+
+    *held* is what *to_device* has at 1 to n. One of these stands in the place of
+    the moved entry if it is the same but for a content that either has lost, for
+    their digests differ then: so it will be found to be a duplicate.
     """
-    moved = {
-        entry.identity: Identity(to_device, counter) for counter, entry in enumerate(branch, 1)
-    }
+    moved = _places(branch, to_device)
+    there = {entry.identity: entry for entry in held}
+    entries = [_moved(entry, moved[entry.identity], moved) for entry in branch]
     return [
-        Entry(
-            Seq(entry.seq.timestamp, counter, to_device),
-            entry.scope,
-            entry.content,
-            redacts=entry.redacts and moved.get(entry.redacts, entry.redacts),
-            meta=entry.meta,
-            digest=entry.digest if entry.redacted else "",
-        )
-        for counter, entry in enumerate(branch, 1)
+        there[entry.identity]
+        if entry.identity in there and _arrived(there[entry.identity], entry, original)
+        else entry
+        for entry, original in zip(entries, branch, strict=True)
     ]
+
+
+def _arrived(held: Entry, moved: Entry, original: Entry) -> bool:
+    """Return whether *held* is what *original* became in an earlier move."""
+    if held.digest == moved.digest:
+        return True
+    if held.redacted and moved.redacted:
+        # One lost its content before the move and one thereafter: nothing more
+        # can be told, and nothing can be lost by taking them for the same.
+        return (held.seq, held.scope) == (moved.seq, moved.scope)
+    if held.redacted:
+        return held.digest == original.digest
+    if moved.redacted:
+        whole = replace(original, content=held.content, meta=held.meta, digest="")
+        return whole.digest == original.digest
+    return False
+
+
+def followers(
+    redactions: Iterable[Redaction], branch: Iterable[Entry], unsent_after: Mapping[str, int]
+) -> list[Identity]:
+    """Return which entries have to be rewritten since what they redact moves, ascending.
+
+    *redactions* are those that name an entry of the branch. Those whose own entry
+    is in the branch move with it, and those that others hold already stay as they
+    are: they are history.
+    """
+    moving = {entry.identity for entry in branch}
+    return sorted(
+        by
+        for target, by in redactions
+        if target in moving
+        and by not in moving
+        and by.device in unsent_after
+        and by.counter > unsent_after[by.device]
+    )
+
+
+def plan_following(
+    entries: Iterable[Entry], branch: Sequence[Entry], to_device: str
+) -> list[Entry]:
+    """Return :func:`followers` as they are to be kept: their ``redacts`` follows its target.
+
+    They keep their place; their digests are computed anew as in :func:`plan_rehome`.
+    """
+    moved = _places(branch, to_device)
+    return [_moved(entry, entry.identity, moved) for entry in entries]
+
+
+def _places(branch: Sequence[Entry], to_device: str) -> dict[Identity, Identity]:
+    return {entry.identity: Identity(to_device, counter) for counter, entry in enumerate(branch, 1)}
+
+
+def _moved(entry: Entry, place: Identity, moved: Mapping[Identity, Identity]) -> Entry:
+    """Return *entry* at *place*, and what it redacts by its new identity."""
+    return Entry(
+        Seq(entry.seq.timestamp, place.counter, place.device),
+        entry.scope,
+        entry.content,
+        redacts=entry.redacts and moved.get(entry.redacts, entry.redacts),
+        meta=entry.meta,
+        digest=entry.digest if entry.redacted else "",
+    )

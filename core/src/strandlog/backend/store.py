@@ -272,7 +272,15 @@ class LogStore(_Store):
     async def info(self) -> StoreInfo:
         """Return what the store says of itself."""
 
-    async def rehome(self, user: str, device: str, *, from_counter: int, to_device: str) -> int:
+    async def rehome(
+        self,
+        user: str,
+        device: str,
+        *,
+        from_counter: int,
+        to_device: str,
+        unsent_after: Mapping[str, int] | None = None,
+    ) -> int:
         """Move a branch of *device* to a new device; return how many entries moved.
 
         The entries from *from_counter* on become ``1..n`` of *to_device* with the
@@ -283,7 +291,19 @@ class LogStore(_Store):
 
         If *to_device* holds another first entry, nothing is left to do: *device*
         was filled anew since the branch was moved, and a repetition after a crash
-        changes nothing.
+        changes nothing. What would come to lie at or below the floor of
+        *to_device* was trimmed there, and is only taken from *device*.
+
+        A ``redacts`` that names a moved entry follows it, if its own entry moves
+        too or nobody else has that one yet. Any other stays as it is.
+
+        Args:
+            user: Whose log.
+            device: Which device the branch is taken from.
+            from_counter: Where the branch begins.
+            to_device: What it becomes.
+            unsent_after: By device, up to where others hold its entries; of a
+                device that is not named they hold all.
 
         Raises:
             ForkError: A later entry of *to_device* is another one; nothing moved.

@@ -49,7 +49,7 @@ FreshUrl = Callable[[], AbstractAsyncContextManager[str]]
 )
 @in_event_loop
 async def demo(*, schemes: Sequence[str]) -> None:
-    """Play the stories of the protocol on every installed backend.
+    """Play the stories of the protocol on every installed backend that needs no server.
 
     A server and devices, each with a store of its own, exchange real frames over a
     socket; they are shown as they travel. A story that does not end as it has to is a
@@ -67,10 +67,18 @@ async def demo(*, schemes: Sequence[str]) -> None:
         if fresh_url is None:
             console.print(f"   has no part in this: {found.error or 'keeps no log of a device'}\n")
             continue
+        if not schemes and _needs_a_server(found):
+            told = f"needs a server of its own: strandlog demo --store {found.scheme}"
+            console.print(f"   has no part in this: {told}\n")
+            continue
         with TemporaryDirectory() as place:
             wrong += await _play_all(partial(fresh_url, Path(place)), console)
     if wrong:
         raise click.ClickException(f"stories that did not end as they have to: {wrong}")
+
+
+def _needs_a_server(found: Plugin) -> bool:
+    return found.log is not None and "network" in found.log.capabilities.needs
 
 
 def _fresh_url_of(found: Plugin) -> Callable[[Path], AbstractAsyncContextManager[str]] | None:

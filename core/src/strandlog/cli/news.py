@@ -114,4 +114,4 @@ def _text(event: Event) -> str:
         case Forbidden(user, reason):
             return f"{user}: the server does not show this log ({reason})"
         case Erased(user):
-            return f"{user}: this log was erased on the server; what is here stays"
+            return f"{user}: this log was erased on the server, and so is the copy"

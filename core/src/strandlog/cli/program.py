@@ -36,9 +36,17 @@ _COMMANDS = {
     "tops": "reading",
     "cursors": "reading",
     "status": "status",
+    "copy": "copying",
+    "export": "copying",
+    "verify": "verifying",
+    "trim": "removing",
+    "erase": "removing",
+    "restore": "removing",
     "stores": "stores",
     "demo": "demo",
     "conformance": "conformance",
+    "simulate": "simulating",
+    "new-plugin": "new_plugin",
     "completion": "completion",
 }
 
@@ -53,7 +61,7 @@ class Program(click.RichGroup):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"strandlog.cli.{_COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

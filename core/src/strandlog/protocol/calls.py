@@ -24,6 +24,7 @@ __all__ = [
     "Append",
     "Call",
     "Digests",
+    "Discard",
     "Forget",
     "LoadCursor",
     "Read",
@@ -99,6 +100,14 @@ class Rehome(Call[int]):
     device: str
     from_counter: int
     to_device: str
+    unsent_after: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Discard(Call[None]):
+    """Let go of a whole log and of its cursors; it may be filled anew."""
+
+    user: str
 
 
 @dataclass(frozen=True, slots=True)

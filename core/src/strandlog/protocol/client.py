@@ -141,7 +141,7 @@ class ClientSession:
         if error.user is not None and error.user != self.own.reader.user:
             followed = self._followed.get(error.user)
             if followed is not None:
-                followed.receive_refusal(error)
+                yield from followed.receive_refusal(error)
             return
         if error.code == "erased":
             generation = error.detail.get("generation")

@@ -109,7 +109,7 @@ class Forbidden:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """The log of this user was erased on the server; the local copy was left as it is."""
+    """The log of this user, which was followed, was erased on the server; so was the copy."""
 
     user: str
 

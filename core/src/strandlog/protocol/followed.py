@@ -118,11 +118,15 @@ class FollowedLog:
             return
         yield from self._store(push, push.upto, VersionVector())
 
-    def receive_refusal(self, error: ErrorFrame) -> None:
+    def receive_refusal(self, error: ErrorFrame) -> Steps[None]:
         """Take an error about this log, be it an answer or word of a revocation."""
         answered, self._waiting = self._waiting, False
         if error.code == "erased":
             self.ended = True
+            # In a store that this user writes to as well, the log is not a copy.
+            readers = yield from calls.Readers(self.user)
+            if not any(name.startswith("~") for name in readers):
+                yield from calls.Discard(self.user)
             self.events.append(Erased(self.user))
         elif answered or self._refused:
             self.ended = True

@@ -95,6 +95,7 @@ class OwnLog:
         self._synced = -1  # not loaded
         self._told = VersionVector()  # what the server's last upto said
         self._first = True
+        self._compared = False
         self._comparing: dict[str, int] = {}
         self._retip: set[str] = set()
         self._wants: dict[str, tuple[int, int]] = {}
@@ -139,6 +140,9 @@ class OwnLog:
         messages = yield from self._slice(self.reader.device, self._synced)
         if not messages:
             return None
+        if not self._sendable(messages):
+            return (yield from self._hello())  # which compares what they redact
+        messages = self._sendable(messages)
         if not self._live:
             return (yield from self._hello())
         self._asked = _Asked(_Sent.ADD, messages=messages)
@@ -157,7 +161,7 @@ class OwnLog:
         self._synced = min(self._synced, tops[own])
         verify, self._verify = self._verify, False
         silent = self._blocked or verify
-        messages = [] if silent else (yield from self._slice(own, self._synced))
+        messages = [] if silent else self._sendable((yield from self._slice(own, self._synced)))
         base_counter = messages[0].counter - 1 if messages else tops[own]
         have = {d: n for d, n in tops.items() if d != own} | self._comparing
         tipped = {
@@ -203,6 +207,20 @@ class OwnLog:
                 return entries[:place]
         return entries
 
+    def _sendable(self, messages: list[Entry]) -> list[Entry]:
+        """Return the messages up to the first that has to wait.
+
+        A redaction names its target by device and counter. Until it is known that
+        the server has the same history of that device, it might take the content
+        of another entry there; once it was sent, nothing could be done about it.
+        """
+        if self._compared:
+            return messages
+        for place, entry in enumerate(messages):
+            if entry.redacts is not None and entry.redacts.device != self.reader.device:
+                return messages[:place]
+        return messages
+
     def _as_sent(self, messages: Sequence[Entry]) -> list[Entry]:
         return [e.withdrawn() if e.identity in self._withdrawn else e for e in messages]
 
@@ -241,7 +259,7 @@ class OwnLog:
             # The server's own entries go on where ours end only if ours are the
             # server's up to there, and a slice that is still unsent may show a fork.
             messages = [entry for entry in messages if entry.device != own]
-        tops = yield from self._store(messages, reply.floor)
+        tops = yield from self._store(messages, reply.floor, sent=proven)
         if self.renamed_to is not None:
             return
         yield from self._note_synced(asked, reply, proven=min(proven, tops[own]))
@@ -258,6 +276,7 @@ class OwnLog:
             self._wants[device] = (first, last)
             self._retip.add(device)
         self.recovering = reply.seq > tops[own]
+        self._compared = not (reply.more or reply.diverged or self._wants)
         self._caught_up = not (reply.more or reply.diverged)
         self._greet = self._greet or not self._caught_up
 
@@ -290,20 +309,32 @@ class OwnLog:
 
     def receive_push(self, push: Push) -> Steps[None]:
         """Take live entries."""
+        under_way = self._asked.messages if self._asked else ()
+        sent = max((e.counter for e in under_way if e.device == self.reader.device), default=0)
         try:
-            yield from self._store(push.messages, VersionVector())
+            yield from self._store(push.messages, VersionVector(), sent=sent)
         except GapError:
             self._greet = True  # something before them was missed
             return
         if push.upto is not None:
             self._told = self._told.merge(push.upto)
 
-    def _store(self, entries: Sequence[Entry], floor: VersionVector) -> Steps[VersionVector]:
-        """Store what came, dense as the own log is; return the tops thereafter."""
+    def _store(
+        self, entries: Sequence[Entry], floor: VersionVector, *, sent: int
+    ) -> Steps[VersionVector]:
+        """Store what came, dense as the own log is; return the tops thereafter.
+
+        *sent* is up to which own counter the server may hold what was sent since.
+        """
         user, own = self.reader
         before = yield from calls.Tops(user)
         if entries or floor:
-            _, moves = yield from append_rehoming(user, entries, floor=floor or None)
+            _, moves = yield from append_rehoming(
+                user,
+                entries,
+                floor=floor or None,
+                unsent_after={own: max(self._synced, sent)},
+            )
             for move in moves:
                 self._note_rehomed(move)
             news = [e for e in entries if e.counter > before[e.device] or moves]
@@ -321,6 +352,7 @@ class OwnLog:
         self._comparing.pop(move.from_device, None)
         self._wants.pop(move.from_device, None)
         self._greet = True
+        self._compared = False
         # A branch that moved in parts goes on under the name of its end, which moves first.
         if move.from_device == self.reader.device and self.renamed_to is None:
             self.renamed_to = move.to_device

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from strandlog.errors import ForkError, RemoteProtocolError, SeqError, TrimmedError
 from strandlog.model import Entry
@@ -25,16 +25,21 @@ def rehome_name(device: str, digest: str) -> str:
     return f"{stem}~{digest[:16]}"
 
 
-def rehome_branch(user: str, device: str, counter: int) -> Steps[list[Rehomed]]:
+def rehome_branch(
+    user: str, device: str, counter: int, *, unsent_after: Mapping[str, int] | None = None
+) -> Steps[list[Rehomed]]:
     """Move the local entries of *device* from *counter* on; nothing if there are none.
 
     A branch that shares only its beginning with one that was moved before is
-    moved in two parts, its differing end first.
+    moved in two parts, its differing end first. *unsent_after* says, of the
+    device that writes here, up to where others hold its entries.
 
     Raises:
         RemoteProtocolError: The name of the branch is taken by something else.
     """
     moves: list[Rehomed] = []
+    # What is unsent of a device that moves itself moves along.
+    others = {d: n for d, n in (unsent_after or {}).items() if d != device}
     end = counter
     while True:
         page = yield from calls.Read(
@@ -49,7 +54,7 @@ def rehome_branch(user: str, device: str, counter: int) -> Steps[list[Rehomed]]:
         first = page.entries[0]
         to_device = rehome_name(device, first.digest)
         try:
-            moved = yield from calls.Rehome(user, device, first.counter, to_device)
+            moved = yield from calls.Rehome(user, device, first.counter, to_device, others)
         except ForkError as error:
             if error.counter == 1:
                 raise
@@ -67,6 +72,7 @@ def append_rehoming(
     *,
     upto: VersionVector | None = None,
     floor: VersionVector | None = None,
+    unsent_after: Mapping[str, int] | None = None,
 ) -> Steps[tuple[Appended, list[Rehomed]]]:
     """Store what the server sent, moving local branches that differ out of its way.
 
@@ -85,7 +91,9 @@ def append_rehoming(
             if isinstance(error, SeqError) and counter in came:
                 counter = error.previous
             fork = isinstance(error, ForkError) or counter not in came
-            moved = (yield from rehome_branch(user, error.device, counter)) if fork else []
+            if not fork:
+                raise
+            moved = yield from rehome_branch(user, error.device, counter, unsent_after=unsent_after)
             if not moved:
                 raise
             moves += moved

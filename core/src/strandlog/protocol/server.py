@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from strandlog.errors import (
     BadFrameError,
+    ErasedError,
     ForbiddenError,
     ForkError,
     GapError,
@@ -125,6 +126,7 @@ class ServerSession:
             if hello.have is None:
                 have = yield from self._remembered(feed, have)
             page, own_only = yield from self._read(feed, have)
+            yield from self._check_erased(user, page)
             if hello.have is not None:
                 yield from self._set_cursor(feed, have.clamp(page.tops))
         except StoreError:
@@ -237,6 +239,7 @@ class ServerSession:
         yield from feed.compare(hello, have)
         self._agree_page(feed, hello)
         page = yield from feed.read(have)
+        yield from self._check_erased(user, page)
         yield from self._set_cursor(feed, have.clamp(page.tops))
         draft = Reply(
             messages=(),
@@ -253,6 +256,17 @@ class ServerSession:
         page = feed.cut(page, have, draft)
         feed.begin(page, live=self._stream and bool(hello.live) and not page.more)
         return replace(draft, messages=page.entries, upto=page.upto, more=page.more)
+
+    def _check_erased(self, user: str, page: Page) -> Steps[None]:
+        # An erased log reads like one that never was; appends alone tell them apart.
+        if page.tops:
+            return
+        try:
+            yield from calls.Append(user, ())
+        except ErasedError:
+            raise
+        except StoreError:
+            return  # a store that cannot be written can still be read
 
     # -- add and ack -------------------------------------------------------------
 

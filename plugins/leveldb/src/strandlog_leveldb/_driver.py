@@ -123,7 +123,8 @@ class Driver:
         if version < SCHEMA_VERSION:
             changes: Changes = {}
             self.epoch = migrate(version, self.epoch, changes)
-            self._commit(changes)
+            self._commit(changes, sync=True)
+            self._place.made()
 
     def read(self, job: ReadJob[ResultT]) -> ResultT:
         """Run *job* on one snapshot."""
@@ -144,10 +145,10 @@ class Driver:
             changes: Changes = {}
             result = job(View(self._database, self.path), changes)
             if changes:
-                self._commit(changes)
+                self._commit(changes, sync=self._sync)
         return result
 
-    def _commit(self, changes: Changes) -> None:
+    def _commit(self, changes: Changes, *, sync: bool) -> None:
         """Write in one batch: the only place where a store writes.
 
         After an error nothing is written any more. LevelDB goes on behind a log
@@ -157,7 +158,7 @@ class Driver:
         Jobs that wait could share one batch here, as long as they are about
         different users: each decides on what was there before the batch.
         """
-        batch = self._database.write_batch(sync=self._sync)
+        batch = self._database.write_batch(sync=sync)
         for key, value in changes.items():
             if value is None:
                 batch.delete(key)
@@ -166,7 +167,7 @@ class Driver:
         self._failure = StoreError(f"{self.path}: a write did not come to its end")
         try:
             batch.write()
-            if self._sync:
+            if sync:
                 self._place.sync()
         except (plyvel.Error, OSError) as error:
             self._failure = translated(error, self.path)

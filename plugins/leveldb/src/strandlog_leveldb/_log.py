@@ -100,10 +100,24 @@ class LeveldbLogStore(LogStore):
     async def restore(self, user: str) -> int:
         return await self._handle.write(lambda view, changes: _write.restore(view, changes, user))
 
-    async def rehome(self, user: str, device: str, *, from_counter: int, to_device: str) -> int:
+    async def rehome(
+        self,
+        user: str,
+        device: str,
+        *,
+        from_counter: int,
+        to_device: str,
+        unsent_after: Mapping[str, int] | None = None,
+    ) -> int:
         return await self._handle.write(
             lambda view, changes: _write.rehome(
-                view, changes, user, device, from_counter=from_counter, to_device=to_device
+                view,
+                changes,
+                user,
+                device,
+                from_counter=from_counter,
+                to_device=to_device,
+                unsent_after=unsent_after or {},
             )
         )
 

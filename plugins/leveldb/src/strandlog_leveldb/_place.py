@@ -6,7 +6,8 @@ beside LevelDB's. ``STRANDLOG`` holds one line::
 
     strandlog-leveldb 1 4a0f…77 9c31…e2
                       | |       checksum of what stands before it
-                      | seal, or dashes while the store is open
+                      | seal, or dashes while the store is open, or plusses
+                      | until a new one is made
                       schema version
 
 The *seal* is a hash of LevelDB's lists of its files. It is written when the
@@ -15,6 +16,10 @@ checksums of their own. For LevelDB takes a list or a log that is cut off for
 one that ends there: of a damage that shortens them it says nothing, and loses
 what came after. After a crash there is no seal, and the end of a log that was
 cut off by the crash cannot be told from one that was damaged since.
+
+LevelDB makes a new database in several steps, of which loss of power may keep a
+later one and lose an earlier: what is left cannot be opened. Nothing was
+acknowledged in it, so a store that is half-made is made anew.
 
 A line that is damaged itself says nothing, as if the store had been left open.
 """
@@ -46,6 +51,7 @@ NEWER = (
 _STATE = "STRANDLOG"
 _FORMAT = "strandlog-leveldb"
 _OPEN = "-" * 32
+_HALF_MADE = "+" * 32
 _LINE_MAX = 200  # bytes, many more than a line has
 
 _DATA = re.compile(r"\d+\.(?:log|ldb|sst)|MANIFEST-(?!0*1$)\d+")
@@ -90,7 +96,7 @@ class Place:
             except BlockingIOError as error:
                 raise StoreLockedError(f"{path}: {LOCKED}") from error
             place = cls(path, lock)
-            place._check()
+            place._check(create=create)
         except BaseException:
             os.close(lock)
             raise
@@ -101,12 +107,24 @@ class Place:
         """Whether LevelDB has not been here yet."""
         return not (self._directory / "CURRENT").exists()
 
-    def _check(self) -> None:
+    @property
+    def half_made(self) -> bool:
+        """Whether making the store was begun and not completed."""
+        return _read_line(self._lock) == (SCHEMA_VERSION, _HALF_MADE)
+
+    def _check(self, *, create: bool) -> None:
         said = _read_line(self._lock)
         if said is not None:
             version, seal = said
             if version > SCHEMA_VERSION:
                 raise StoreVersionError(f"{self._path}: has schema version {version}, {NEWER}")
+            if seal == _HALF_MADE:
+                if not create:
+                    raise StoreUnavailableError(
+                        f"{self._path}: was never made to the end,"
+                        " and create_if_missing=false makes none"
+                    )
+                return
             if seal not in (_OPEN, self._seal()):
                 raise StoreCorruptError(
                     f"{self._path}: the files that list the others are not those that were left"
@@ -124,7 +142,18 @@ class Place:
         """Note that the store is open, before anything in it changes."""
         # On the disk before LevelDB's first write: a seal that outlived it there
         # would call a sound store damaged.
-        if _read_line(self._lock) != (SCHEMA_VERSION, _OPEN):
+        if self.half_made:
+            for file in self._directory.iterdir():
+                if file.name != _STATE and _ANY.fullmatch(file.name):
+                    file.unlink()
+        state = _HALF_MADE if self.is_new else _OPEN
+        if _read_line(self._lock) != (SCHEMA_VERSION, state):
+            self._write_line(state)
+
+    def made(self) -> None:
+        """Note that the store is made: what was written in it is durable."""
+        if self.half_made:
+            self.sync()
             self._write_line(_OPEN)
 
     def leave(self, *, seal: bool) -> None:

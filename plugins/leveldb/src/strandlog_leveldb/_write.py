@@ -6,11 +6,21 @@ it into changes; nothing of it is written before all of it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from strandlog import Appended, Entry, Identity, VersionVector
-from strandlog.backend import DeviceState, Held, Plan, Redaction, plan, plan_rehome, runs
+from strandlog.backend import (
+    DeviceState,
+    Held,
+    Plan,
+    Redaction,
+    followers,
+    plan,
+    plan_following,
+    plan_rehome,
+    runs,
+)
 from strandlog.errors import ErasedError
 from strandlog_leveldb import _read
 from strandlog_leveldb._driver import View
@@ -30,11 +40,13 @@ from strandlog_leveldb._rows import (
     scopes_of,
 )
 from strandlog_leveldb._schema import (
+    COUNTER_SIZE,
     Changes,
     body_of,
     checked,
     entry_key,
     log_key,
+    name_at,
     number,
     number_of,
     prefix,
@@ -68,22 +80,54 @@ def append(
 
 
 def rehome(
-    view: View, changes: Changes, user: str, device: str, *, from_counter: int, to_device: str
+    view: View,
+    changes: Changes,
+    user: str,
+    device: str,
+    *,
+    from_counter: int,
+    to_device: str,
+    unsent_after: Mapping[str, int],
 ) -> int:
     """Do what ``LogStore.rehome`` asks for."""
     source = device_of(view, user, device)
     branch = list(entries_of(view, user, device, after=from_counter - 1))
-    entries = plan_rehome(branch, to_device)
-    first = entry_at(view, user, to_device, 1)
-    if source is None or not entries or (first and first.digest != entries[0].digest):
+    held = list(entries_of(view, user, to_device, up_to=len(branch)))
+    entries = plan_rehome(branch, to_device, held=held)
+    if source is None or not entries:
         return 0
-    devices, moved = _decide(view, user, entries, None, None)
+    if held and held[0].counter == 1 and held[0].digest != entries[0].digest:
+        return 0
+    place = device_of(view, user, to_device)
+    trimmed = [entry for entry in entries if place and entry.counter <= place.floor]
+    devices, moved = _decide(view, user, entries[len(trimmed) :], None, None)
+    redactions = _redactions(view, user, device, (from_counter, branch[-1].counter))
+    outside = [
+        entry
+        for by in followers(redactions, branch, unsent_after)
+        if (entry := entry_at(view, user, by.device, by.counter))
+    ]
+    followed = plan_following(outside, branch, to_device)
     for entry in branch:
         remove_entry(changes, user, entry)
+    for entry in (*branch, *outside):
         if entry.redacts is not None:
             changes[_redaction_key(user, Redaction(entry.redacts, entry.identity))] = None
     put_device(changes, user, source._replace(top=from_counter - 1), new=False)
+    # Before what was decided: one of these may be redacted by what moves.
+    for entry in followed:
+        put_entry(changes, user, entry)
     _carry_out(view, changes, user, devices, moved)
+    _redact(
+        view,
+        changes,
+        user,
+        [
+            Redaction(entry.redacts, entry.identity)
+            for entry in (*trimmed, *followed)
+            if entry.redacts
+        ],
+    )
     return len(branch)
 
 
@@ -95,9 +139,8 @@ def trim(view: View, changes: Changes, user: str, device: str, *, up_to: int) ->
         return floors
     newest = next(entries_of(view, user, device, up_to=found.top, reverse=True), None)
     floor = min(up_to, newest.counter - 1) if newest else 0
-    if floor <= found.floor:
-        return floors
-    # By their keys: what is damaged can be trimmed away too.
+    # By their keys: what is damaged can be trimmed away too. Also below a floor
+    # that is known: an imported one leaves what is held there.
     ranges = [(entry_key(user, device, 0), entry_key(user, device, floor))]
     ranges += (
         (scope_key(user, device, scope, 0), scope_key(user, device, scope, floor))
@@ -105,6 +148,8 @@ def trim(view: View, changes: Changes, user: str, device: str, *, up_to: int) ->
     )
     for first, last in ranges:
         changes.update((key, None) for key, _ in view.scan(first, last))
+    if floor <= found.floor:
+        return floors
     put_device(changes, user, found._replace(floor=floor), new=False)
     return floors.replace({device: floor})
 
@@ -176,15 +221,24 @@ def _around(view: View, user: str, device: Device, first: int, last: int) -> Ite
 
 
 def _redacted(view: View, user: str, name: str, ranges: Runs) -> set[int]:
+    return {
+        redaction.target.counter
+        for run in ranges
+        for redaction in _redactions(view, user, name, run)
+    }
+
+
+def _redactions(view: View, user: str, name: str, run: tuple[int, int]) -> Iterator[Redaction]:
+    """Yield what redacts entries of a device in a run of counters."""
     beginning = prefix(b"m", user, name)
-    found = set()
-    for first, last in ranges:
-        for key, value in view.scan(
-            beginning + number(first), prefix_end(beginning + number(last))
-        ):
-            body_of(key, value)
-            found.add(number_of(key, len(beginning)))
-    return found
+    first, last = beginning + number(run[0]), prefix_end(beginning + number(run[1]))
+    for key, value in view.scan(first, last):
+        body_of(key, value)
+        by = name_at(key, len(beginning) + COUNTER_SIZE)
+        yield Redaction(
+            Identity(name, number_of(key, len(beginning))),
+            Identity(by, number_of(key, -COUNTER_SIZE)),
+        )
 
 
 def _carry_out(
@@ -199,18 +253,18 @@ def _carry_out(
         device = Device(name, top, floor)
         if device != known:
             put_device(changes, user, device, new=known is None)
-    for redaction in decided.redactions:
+    _redact(view, changes, user, decided.redactions)
+
+
+def _redact(view: View, changes: Changes, user: str, redactions: Collection[Redaction]) -> None:
+    """Remember redactions, and take away the content of what is held of their targets."""
+    for redaction in redactions:
         key = _redaction_key(user, redaction)
         changes[key] = checked(key)
-    for target in {redaction.target for redaction in decided.redactions}:
-        _redact(view, changes, user, target)
-
-
-def _redact(view: View, changes: Changes, user: str, target: Identity) -> None:
-    """Take away the content of an entry, if it is held."""
-    entry = entry_at(view, user, target.device, target.counter)
-    if entry is not None and not entry.redacted:
-        put_entry(changes, user, entry.without_content())
+    for target in {redaction.target for redaction in redactions}:
+        entry = entry_at(view, user, target.device, target.counter)
+        if entry is not None and not entry.redacted:
+            put_entry(changes, user, entry.without_content())
 
 
 def _redaction_key(user: str, redaction: Redaction) -> bytes:

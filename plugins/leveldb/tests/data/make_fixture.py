@@ -4,8 +4,9 @@ Run once for a new schema version, before it is released::
 
     python plugins/leveldb/tests/data/make_fixture.py
 
-It writes the directory ``v<version>`` and, beside it, what a reader has to find
-there. One that exists is left alone: it stands for the stores that users have.
+It writes the directory ``v<version>`` into the package, where conformance finds it,
+with its canonical export beside it; and here what a reader has to find in it. One
+that exists is left alone: it stands for the stores that users have.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from pathlib import Path
 
 from strandlog import Entry, Identity, Seq, VersionVector
 from strandlog.backend.registry import open_stores
+from strandlog.holdings import export_lines
 
 HERE = Path(__file__).parent
+GOLDEN = HERE.parents[1] / "src/strandlog_leveldb/golden"
 
 
 def _entry(counter: int, device: str, **more: object) -> Entry:
@@ -27,7 +30,7 @@ def _entry(counter: int, device: str, **more: object) -> Entry:
     return Entry(Seq(1_710_763_200_000 + counter, counter, device), scope, content, **more)  # type: ignore[arg-type]
 
 
-async def _fill(path: Path) -> dict[str, object]:
+async def _fill(path: Path) -> tuple[dict[str, object], list[bytes]]:
     async with open_stores(f"leveldb:///{path}") as (log, cursors):
         await log.append("alice", [_entry(counter, "laptop") for counter in range(1, 13)])
         await log.append(
@@ -51,12 +54,13 @@ async def _fill(path: Path) -> dict[str, object]:
             }
         info = await log.info()
         readers = await cursors.readers("alice")
-        return {
+        held = {
             "version": info.schema_version,
             "epoch": info.epoch,
             "logs": logs,
             "cursors": {reader: dict(vector) for reader, vector in readers.items()},
         }
+        return held, [line async for line in export_lines((log, cursors))]
 
 
 def _described(entry: Entry) -> list[object]:
@@ -72,9 +76,9 @@ def _described(entry: Entry) -> list[object]:
 
 def main() -> None:
     """Write both under the version that they turn out to have."""
-    path = HERE / "new"
-    held = asyncio.run(_fill(path))
-    kept = HERE / f"v{held['version']}"
+    path = GOLDEN / "new"
+    held, export = asyncio.run(_fill(path))
+    kept = GOLDEN / f"v{held['version']}"
     if kept.exists():
         shutil.rmtree(path)
         raise SystemExit(f"{kept.name} exists: a released version is never made anew")
@@ -83,7 +87,9 @@ def main() -> None:
         if file.name.startswith("LO") or not file.stat().st_size:
             file.unlink()
     path.rename(kept)
-    kept.with_suffix(".json").write_text(json.dumps(held, indent=1, ensure_ascii=False) + "\n")
+    kept.with_suffix(".jsonl").write_bytes(b"".join(line + b"\n" for line in export))
+    held_text = json.dumps(held, indent=1, ensure_ascii=False) + "\n"
+    (HERE / f"{kept.stem}.json").write_text(held_text)
 
 
 if __name__ == "__main__":

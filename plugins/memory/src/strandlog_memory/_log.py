@@ -11,9 +11,12 @@ from strandlog.backend import (
     Capabilities,
     LogStore,
     Plan,
+    Redaction,
     StoreInfo,
     cut_page,
+    followers,
     plan,
+    plan_following,
     plan_rehome,
     runs,
 )
@@ -138,8 +141,9 @@ class MemoryLogStore(LogStore):
             log = data.log(user)
             rows = log.device(device)
             floor = min(up_to, rows.newest.counter - 1) if rows.newest else 0
-            if floor > rows.floor:
-                rows.floor = floor
+            if floor > 0:
+                # An imported floor leaves what is held below it.
+                rows.floor = max(rows.floor, floor)
                 rows.remove(after=0, up_to=floor)
             return log.floor
 
@@ -155,21 +159,39 @@ class MemoryLogStore(LogStore):
             log.erased = False
             return log.generation
 
-    async def rehome(self, user: str, device: str, *, from_counter: int, to_device: str) -> int:
+    async def rehome(
+        self,
+        user: str,
+        device: str,
+        *,
+        from_counter: int,
+        to_device: str,
+        unsent_after: Mapping[str, int] | None = None,
+    ) -> int:
         with self._handle.data() as data:
             log = data.log(user)
-            rows = log.device(device)
+            rows, place = log.device(device), log.device(to_device)
             branch = [rows.entries[counter] for counter in rows.counters if counter >= from_counter]
-            entries = plan_rehome(branch, to_device)
-            held = log.device(to_device).entries.get(1)
-            if not entries or (held and held.digest != entries[0].digest):
+            held = [place.entries[n] for n in place.counters[: len(branch)] if n <= len(branch)]
+            entries = plan_rehome(branch, to_device, held=held)
+            first = place.entries.get(1)
+            if not entries or (first and first.digest != entries[0].digest):
                 return 0
-            moved = _plan(log, entries, None, None)
+            trimmed = [entry for entry in entries if entry.counter <= place.floor]
+            moved = _plan(log, entries[len(trimmed) :], None, None)
+            redacting = followers(log.redactions_of(branch), branch, unsent_after or {})
+            outside = [entry for by in redacting if (entry := log.entry(by))]
             rows.remove(after=from_counter - 1)
             rows.top = from_counter - 1
-            for entry in branch:
+            for entry in (*branch, *outside):
                 log.lift_redaction(entry)
             _carry_out(log, moved)
+            followed = plan_following(outside, branch, to_device)
+            for entry in followed:
+                log.device(entry.device).entries[entry.counter] = entry
+            for entry in (*trimmed, *followed):
+                if entry.redacts is not None:
+                    log.redact(Redaction(entry.redacts, entry.identity))
             return len(branch)
 
     async def info(self) -> StoreInfo:
@@ -212,9 +234,8 @@ def _carry_out(log: LogRows, decided: Plan) -> None:
     """Write what was decided; nothing here can fail."""
     for entry in decided.add:
         log.devices.setdefault(entry.device, DeviceRows()).add(entry)
-    for target, by in decided.redactions:
-        log.redactions.setdefault(target, set()).add(by)
-        log.device(target.device).redact(target.counter)
+    for redaction in decided.redactions:
+        log.redact(redaction)
     for name, top in decided.tops.items():
         log.devices.setdefault(name, DeviceRows()).top = top
     for name, counter in decided.floor.items():

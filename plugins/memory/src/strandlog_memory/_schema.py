@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
 
 from strandlog import Entry, Identity, Seq, VersionVector
-from strandlog.backend import DeviceState, Held
+from strandlog.backend import DeviceState, Held, Redaction
 
 __all__ = ["SCHEMA_VERSION", "Data", "DeviceRows", "LogRows", "data_at", "forget"]
 
@@ -39,7 +39,7 @@ class DeviceRows:
     def add(self, entry: Entry) -> None:
         """Hold a new entry."""
         counter = entry.seq.counter
-        self.entries[counter] = _copied(entry)
+        self.entries[counter] = entry
         for counters in (self.counters, self.by_scope.setdefault(entry.scope, [])):
             # Nearly always it is the newest; only a hole that is filled needs a search.
             if not counters or counters[-1] < counter:
@@ -118,6 +118,21 @@ class LogRows:
         """Return a device's rows; one that is unknown has none."""
         return self.devices.get(name) or DeviceRows()
 
+    def entry(self, identity: Identity) -> Entry | None:
+        """Return one entry, or ``None`` if it is not held."""
+        return self.device(identity.device).entries.get(identity.counter)
+
+    def redactions_of(self, entries: Iterable[Entry]) -> list[Redaction]:
+        """Return what redacts any of these entries."""
+        named = self.redactions.keys() & {entry.identity for entry in entries}
+        return [Redaction(target, by) for target in named for by in self.redactions[target]]
+
+    def redact(self, redaction: Redaction) -> None:
+        """Note a redaction, and take the content of its target away if that is held."""
+        target, by = redaction
+        self.redactions.setdefault(target, set()).add(by)
+        self.device(target.device).redact(target.counter)
+
     def lift_redaction(self, by: Entry) -> None:
         """Forget that *by* redacts something, if it does. What it masked stays masked."""
         if by.redacts is None:
@@ -168,14 +183,3 @@ def _cut(counters: Sequence[int], after: int, up_to: int | None) -> tuple[int, i
     """Return the slice of *counters* from *after*, excluded, to *up_to*, included."""
     end = len(counters) if up_to is None else bisect_right(counters, up_to)
     return bisect_right(counters, after), end
-
-
-def _copied(entry: Entry) -> Entry:
-    """Return an entry that shares no buffer with its maker; immutable bytes need no copy."""
-    if type(entry.content) in (bytes, type(None)) and type(entry.meta) in (bytes, type(None)):
-        return entry
-    return replace(
-        entry,
-        content=None if entry.content is None else bytes(entry.content),
-        meta=None if entry.meta is None else bytes(entry.meta),
-    )

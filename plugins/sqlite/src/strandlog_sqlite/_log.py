@@ -96,9 +96,24 @@ class SqliteLogStore(LogStore):
     async def restore(self, user: str) -> int:
         return await self._handle.write(lambda c: _write.restore(c, user))
 
-    async def rehome(self, user: str, device: str, *, from_counter: int, to_device: str) -> int:
+    async def rehome(
+        self,
+        user: str,
+        device: str,
+        *,
+        from_counter: int,
+        to_device: str,
+        unsent_after: Mapping[str, int] | None = None,
+    ) -> int:
         return await self._handle.write(
-            lambda c: _write.rehome(c, user, device, from_counter=from_counter, to_device=to_device)
+            lambda c: _write.rehome(
+                c,
+                user,
+                device,
+                from_counter=from_counter,
+                to_device=to_device,
+                unsent_after=unsent_after or {},
+            )
         )
 
     async def info(self) -> StoreInfo:

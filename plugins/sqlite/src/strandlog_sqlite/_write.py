@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import takewhile
 
 from strandlog import Appended, Entry, Identity, VersionVector
-from strandlog.backend import DeviceState, Held, Plan, pack, plan, plan_rehome, runs
+from strandlog.backend import (
+    DeviceState,
+    Held,
+    Plan,
+    Redaction,
+    followers,
+    pack,
+    plan,
+    plan_following,
+    plan_rehome,
+    runs,
+)
 from strandlog.errors import ErasedError
 from strandlog_sqlite import _read
 from strandlog_sqlite._rows import Device, device_of, devices_of, entry_of
@@ -25,6 +37,10 @@ AROUND = """
 """
 REDACTED = """
     SELECT target_counter FROM redaction
+    WHERE user = ? AND target_device = ? AND target_counter BETWEEN ? AND ?
+"""
+REDACTIONS = """
+    SELECT target_counter, by_device, by_counter FROM redaction
     WHERE user = ? AND target_device = ? AND target_counter BETWEEN ? AND ?
 """
 ADD_DEVICE = "INSERT INTO device (user, name, top, floor) VALUES (?, ?, ?, ?) RETURNING id"
@@ -68,7 +84,13 @@ def append(
 
 
 def rehome(
-    connection: sqlite3.Connection, user: str, device: str, *, from_counter: int, to_device: str
+    connection: sqlite3.Connection,
+    user: str,
+    device: str,
+    *,
+    from_counter: int,
+    to_device: str,
+    unsent_after: Mapping[str, int],
 ) -> int:
     """Do what ``LogStore.rehome`` asks for."""
     source = device_of(connection, user, device)
@@ -76,18 +98,33 @@ def rehome(
         return 0
     rows = connection.execute(_read.ABOVE, (source.id, from_counter - 1))
     branch = [entry_of(user, source, row) for row in rows]
-    entries = plan_rehome(branch, to_device)
-    held = _read.digests(connection, user, {to_device: 1})[to_device]
-    if not entries or held not in (None, entries[0].digest):
+    place = device_of(connection, user, to_device)
+    held = [] if place is None else _first(connection, user, place, len(branch))
+    entries = plan_rehome(branch, to_device, held=held)
+    if not entries or (held and held[0].counter == 1 and held[0].digest != entries[0].digest):
         return 0
-    devices, moved = _decide(connection, user, entries, None, None)
-    connection.execute(REMOVE_ENTRIES, (source.id, from_counter, branch[-1].counter))
+    trimmed = [entry for entry in entries if place and entry.counter <= place.floor]
+    devices, moved = _decide(connection, user, entries[len(trimmed) :], None, None)
+    last = branch[-1].counter
+    redactions = [
+        Redaction(Identity(device, counter), Identity(by_device, by_counter))
+        for counter, by_device, by_counter in connection.execute(
+            REDACTIONS, (user, device, from_counter, last)
+        )
+    ]
+    redacting = followers(redactions, branch, unsent_after)
+    outside = [entry for by in redacting if (entry := _entry(connection, user, by))]
+    followed = plan_following(outside, branch, to_device)
+    connection.execute(REMOVE_ENTRIES, (source.id, from_counter, last))
     connection.execute(SET_DEVICE, (from_counter - 1, source.floor, source.id))
     connection.executemany(
         REMOVE_REDACTION,
-        ((user, *entry.redacts, *entry.identity) for entry in branch if entry.redacts),
+        ((user, *entry.redacts, *entry.identity) for entry in (*branch, *outside) if entry.redacts),
     )
     _carry_out(connection, user, devices, moved)
+    for entry in followed:
+        _rewrite(connection, user, entry)
+    _keep(connection, user, [*trimmed, *followed])
     return len(branch)
 
 
@@ -97,8 +134,9 @@ def trim(connection: sqlite3.Connection, user: str, device: str, *, up_to: int) 
     if found is not None:
         for newest, *_ in connection.execute(_read.NEWEST, (found.id,)):
             floor = min(up_to, newest - 1)
+            # An imported floor leaves what is held below it.
+            connection.execute(REMOVE_ENTRIES, (found.id, 1, floor))
             if floor > found.floor:
-                connection.execute(REMOVE_ENTRIES, (found.id, 1, floor))
                 connection.execute(SET_DEVICE, (found.top, floor, found.id))
     return _read.floors(user, devices_of(connection, user))
 
@@ -142,6 +180,13 @@ def _decide(
     return devices, plan(entries, state, upto=upto, floor=floor)
 
 
+def _first(connection: sqlite3.Connection, user: str, device: Device, up_to: int) -> list[Entry]:
+    """Return the entries of a device up to a counter."""
+    rows = connection.execute(_read.ABOVE, (device.id, 0))
+    entries = (entry_of(user, device, row) for row in rows)
+    return list(takewhile(lambda entry: entry.counter <= up_to, entries))
+
+
 def _held(connection: sqlite3.Connection, user: str, device: Device, ranges: Runs) -> list[Held]:
     near: dict[int, Held] = {}
     for first, last in ranges:
@@ -183,20 +228,38 @@ def _carry_out(
             for entry in decided.add
         ),
     )
-    connection.executemany(
-        ADD_REDACTION, ((user, *target, *by) for target, by in decided.redactions)
+    _redact(connection, user, decided.redactions)
+
+
+def _keep(connection: sqlite3.Connection, user: str, redacting: Iterable[Entry]) -> None:
+    """Remember what these entries redact."""
+    _redact(
+        connection,
+        user,
+        [Redaction(entry.redacts, entry.identity) for entry in redacting if entry.redacts],
     )
-    _redact(connection, user, {target for target, _ in decided.redactions})
 
 
-def _redact(connection: sqlite3.Connection, user: str, targets: Iterable[Identity]) -> None:
-    """Take away the content of those of *targets* that are held."""
-    for target in targets:
-        device = device_of(connection, user, target.device)
-        if device is None:
-            continue
-        for row in connection.execute(_read.ONE, (device.id, target.counter)):
-            entry = entry_of(user, device, row)
-            if not entry.redacted:
-                record = pack(user, entry.without_content())
-                connection.execute(SET_RECORD, (record, device.id, target.counter))
+def _redact(connection: sqlite3.Connection, user: str, redactions: Collection[Redaction]) -> None:
+    """Remember redactions, and take away the content of what is held of their targets."""
+    connection.executemany(ADD_REDACTION, ((user, *target, *by) for target, by in redactions))
+    for target in {target for target, _ in redactions}:
+        entry = _entry(connection, user, target)
+        if entry is not None and not entry.redacted:
+            _rewrite(connection, user, entry.without_content())
+
+
+def _entry(connection: sqlite3.Connection, user: str, identity: Identity) -> Entry | None:
+    """Return one entry, or ``None`` if it is not held."""
+    device = device_of(connection, user, identity.device)
+    if device is not None:
+        for row in connection.execute(_read.ONE, (device.id, identity.counter)):
+            return entry_of(user, device, row)
+    return None
+
+
+def _rewrite(connection: sqlite3.Connection, user: str, entry: Entry) -> None:
+    """Keep another record of an entry that is held."""
+    device = device_of(connection, user, entry.device)
+    if device is not None:
+        connection.execute(SET_RECORD, (pack(user, entry), device.id, entry.counter))
