@@ -19,7 +19,7 @@ from strandlog_conformance.places import Places
 from strandlog_conformance.reference import CAPABILITIES, ReferenceLogStore, Shelf, offer
 from strandlog_conformance.report import Outcome, Verdict
 from strandlog_conformance.samples import rows, series
-from strandlog_conformance.suite import Check, all_checks, declared
+from strandlog_conformance.suite import Check, Level, all_checks, declared
 from strandlog_conformance.target import Target
 
 pytestmark = pytest.mark.anyio
@@ -122,6 +122,69 @@ async def test_a_check_that_lacks_something_says_what(places: Places) -> None:
     outcome = await verdict_on(play, places)
 
     assert (outcome.verdict, outcome.reason) == (Verdict.NA_ENV, "no strace")
+
+
+async def test_a_check_that_passes_only_when_repeated_is_flaky(places: Places) -> None:
+    """Its first failure is kept: that is what there is to look into."""
+    made: list[int] = []
+
+    async def play(_case: Case) -> None:
+        made.append(len(made))
+        if len(made) <= 2:
+            fail("a call", got=f"failure {len(made)}", want="no failure")
+
+    outcome = await run_check(a_check(play), offer(), places, retries=3)
+
+    assert (outcome.verdict, len(made)) == (Verdict.FLAKY, 3)
+    assert outcome.reason == "it failed, and passed when it was repeated (2 of 3)"
+    assert outcome.failure is not None
+    assert outcome.failure.got == "failure 1"
+
+
+async def test_a_check_that_always_fails_has_failed(places: Places) -> None:
+    made = []
+
+    async def play(_case: Case) -> None:
+        made.append(1)
+        fail("a call", got="this", want="that")
+
+    outcome = await run_check(a_check(play), offer(), places, retries=2)
+
+    assert (outcome.verdict, len(made)) == (Verdict.FAIL, 3)
+
+
+async def test_a_store_that_does_more_than_it_says_is_told(places: Places) -> None:
+    modest = offer(capabilities=replace(CAPABILITIES, durability=Durability.NONE))
+    [probe] = [one for one in all_checks() if one.id == "claims.underclaimed"]
+
+    outcome = await run_check(probe, modest, places)
+
+    assert (outcome.verdict, outcome.reason) == (
+        Verdict.UNDERCLAIMED,
+        "durability=none is declared, but a reopened location holds everything",
+    )
+
+
+async def test_a_check_that_lets_processes_die_may_take_longer(places: Places) -> None:
+    async def play(_case: Case) -> None:
+        await asyncio.sleep(0.15)
+
+    slow = a_check(play)
+    core = await run_check(slow, offer(), places, limit_seconds=0.1)
+    durable = await run_check(
+        replace(slow, level=Level.DURABLE), offer(), places, limit_seconds=0.1
+    )
+
+    assert (core.verdict, durable.verdict) == (Verdict.FAIL, Verdict.PASS)
+
+
+async def test_the_report_tells_how_long_calls_took_if_it_is_to() -> None:
+    measured = await run(offer(), [], measure=True)
+    unmeasured = await run(offer(), [])
+
+    assert measured.latency is not None
+    assert 0 < measured.latency.append_p50 <= measured.latency.append_p99
+    assert unmeasured.latency is None
 
 
 async def test_an_undeclared_capability_is_unsupported(places: Places) -> None:

@@ -1,4 +1,7 @@
-"""Every installed store keeps the contract: each check of each store is one test."""
+"""Every installed store keeps the contract: each check of each store is one test.
+
+Those that need a server are checked where a server is started, by the tests of the plugin.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from strandlog_conformance.report import Verdict
 from strandlog_conformance.suite import Check, all_checks
 from strandlog_conformance.target import Target, installed_schemes
 
+from .conftest import schemes_without_a_server
+
 pytestmark = pytest.mark.anyio
 
 
@@ -20,7 +25,7 @@ def _installed(scheme: str) -> Target:
     return Target.installed(scheme)
 
 
-@pytest.mark.parametrize("scheme", installed_schemes())
+@pytest.mark.parametrize("scheme", schemes_without_a_server())
 @pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.id)
 async def test_keeps_the_contract(check: Check, scheme: str, places: Places) -> None:
     """A store that is installed is checked without being asked; leaving it out takes an act."""

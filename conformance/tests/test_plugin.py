@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,3 +95,58 @@ def test_the_plugin_imports_nothing_of_the_project_until_it_is_used() -> None:
     )
 
     assert result.stdout.strip() == "['strandlog_conformance', 'strandlog_conformance.plugin']"
+
+
+# -- the run as a whole ---------------------------------------------------------------
+
+_WAIVER = """
+[[waiver]]
+id = "log.range.limit"
+store = "memory"
+kind = "store"
+reason = "known"
+link = "https://example.org/1"
+expires = 2999-12-31
+error = "read"
+"""
+
+
+def test_a_run_tells_what_it_came_to_and_writes_a_report(tmp_path: Path) -> None:
+    words = ("--store", "memory", "-k", "log.range", "--store-report", "out")
+
+    result = pytest_run(tmp_path, *words)
+
+    assert result.returncode == 0, result.stdout
+    assert re.search(r"memory: (\d+) planned = \1 PASS", result.stdout)
+    data = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert data["stores"][0]["totals"]["PASS"] == len(data["stores"][0]["checks"])
+
+
+def test_a_waiver_that_is_not_needed_makes_the_run_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "waivers.toml").write_text(_WAIVER)
+    words = ("--store", "memory", "-k", "log.range", "--store-waivers", "waivers.toml")
+
+    result = pytest_run(tmp_path, *words)
+
+    assert result.returncode == 3
+    assert "is not needed: the check came to PASS" in result.stdout
+
+
+def test_a_run_that_was_broken_off_is_no_answer(tmp_path: Path) -> None:
+    """One store cannot be reached; pytest is told to stop there, and more was planned."""
+    words = ("--store", "nosuch://x", "--store", "memory", "-k", "log.range", "-x")
+
+    result = pytest_run(tmp_path, *words)
+
+    assert result.returncode == 3
+    assert "the run is no answer: nosuch://x: no backend" in result.stdout
+
+
+def test_core_is_checked_unless_told(tmp_path: Path) -> None:
+    core = pytest_run(tmp_path, "--store", "memory", "--collect-only", "-q")
+    everything = pytest_run(
+        tmp_path, "--store", "memory", "--collect-only", "-q", "--store-level", "all"
+    )
+
+    assert "crash.sigkill" not in core.stdout
+    assert "crash.sigkill" in everything.stdout

@@ -14,19 +14,6 @@ from strandlog_conformance.target import Target
 CHECKS = all_checks()
 SABOTEURS = all_saboteurs()
 
-# What these hold to the rules lies above every store, in core: no store can fail
-# them. And no faulty store of the suite can be found by another process.
-WITHOUT_SABOTEUR = [
-    "log.append.generator_that_raises",
-    "log.append.max_batch",
-    "names.empty_refused",
-    "names.surrogates_refused_or_kept",
-    "conc.two_processes_interleave",
-    "cursor.invalid_refused",
-    "cursor.two_processes",
-    "record.checksum_detects_any_flip",
-]
-
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda one: one.id)
@@ -51,7 +38,9 @@ async def test_store_without_a_fault_passes_everything(target: Target) -> None:
     report = await run(target, CHECKS, fast=True)
 
     assert (report.failures, report.invalid()) == ([], "")
-    assert set(report.totals) <= {Verdict.PASS, Verdict.UNSUPPORTED, Verdict.NA_ENV}
+    # Some declare less than they do, so that refusals are tried.
+    sound = {Verdict.PASS, Verdict.UNSUPPORTED, Verdict.NA_ENV, Verdict.UNDERCLAIMED}
+    assert set(report.totals) <= sound
 
 
 def test_every_suspect_that_a_check_names_is_there() -> None:
@@ -66,21 +55,6 @@ def test_every_saboteur_is_a_suspect_of_the_check_that_catches_it() -> None:
     assert [one.id for one in SABOTEURS if one.id not in kills[one.caught_by]] == []
 
 
-@pytest.mark.anyio
-async def test_every_check_but_a_few_bites() -> None:
-    """The few are named: whoever adds a check without a saboteur has to say so here."""
-    caught = set()
-    for saboteur in (one for one in SABOTEURS if one.id in ("M33", "M82")):
-        report = await run(saboteur.target, CHECKS, fast=True)
-        caught |= {outcome.check.id for outcome in report.failures}
-    named = {check.id for check in CHECKS if check.kills}
-
-    toothless = [check.id for check in CHECKS if check.id not in caught | named]
-    assert sorted(toothless) == sorted(WITHOUT_SABOTEUR)
-
-
-def test_no_saboteur_is_lost() -> None:
-    """One that is not found any more would let its check go blunt in silence."""
-    of_stores = [one for one in SABOTEURS if not one.caught_by.startswith("proto.")]
-
-    assert len(of_stores) == 143
+def test_every_check_has_a_faulty_store_that_it_catches() -> None:
+    """Whoever adds a check says which fault it is about; that it is caught is tested above."""
+    assert [one.id for one in CHECKS if not one.kills] == []

@@ -10,23 +10,38 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import CoroutineType
 
 from strandlog.backend import Capabilities
-from strandlog.errors import StrandlogError
+from strandlog.errors import StoreUnavailableError, StrandlogError
 from strandlog_conformance.case import Case
-from strandlog_conformance.expect import CheckFailed, NotApplicable
+from strandlog_conformance.expect import CheckFailed, NotApplicable, Underclaimed
+from strandlog_conformance.masking import Masked
+from strandlog_conformance.measuring import Latency, Meter
 from strandlog_conformance.places import Places
 from strandlog_conformance.report import Failure, Outcome, StoreReport, Verdict
-from strandlog_conformance.suite import Check, all_checks
+from strandlog_conformance.suite import Check, Level, all_checks
 from strandlog_conformance.target import Target
 
-__all__ = ["LIMIT_SECONDS", "UnreachableError", "not_run", "reach", "run", "run_check"]
+__all__ = [
+    "LIMIT_SECONDS",
+    "NoLocationError",
+    "UnreachableError",
+    "absent",
+    "limit_of",
+    "not_run",
+    "reach",
+    "run",
+    "run_check",
+]
 
 LIMIT_SECONDS = 20.0
 """How long one check may take: many times what the slowest needs on a slow disk."""
+
+# So many times longer may a check take that starts processes and lets them die.
+_DURABLE_FACTOR = 3
 
 # How long a check whose time is up may take to notice; after that it is left behind.
 _GRACE_SECONDS = 2.0
@@ -42,27 +57,52 @@ async def run(
     seed: int = 0,
     fast: bool = False,
     limit_seconds: float = LIMIT_SECONDS,
+    retries: int = 0,
+    measure: bool = False,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> StoreReport:
     """Make *checks* (all of them unless told) of one store.
 
-    Cancelled, it raises as usual; what *on_outcome* was told until then stays true.
+    A check that failed is repeated up to *retries* times; if it passes then it
+    is flaky, which is no better than failed. With *measure* the report tells
+    how long a few calls took. Cancelled, it raises as usual; what *on_outcome*
+    was told until then stays true.
     """
     planned = all_checks() if checks is None else list(checks)
     outcomes = []
+    latency = None
     with Places() as places:
         try:
             target = await reach(target, places, limit_seconds=limit_seconds)
+        except NoLocationError as error:
+            return absent(target, planned, str(error), seed=seed)
         except UnreachableError as error:
             return not_run(target, planned, str(error), seed=seed)
+        if measure:
+            latency = await _measured(target, places, limit_seconds)
         for check in planned:
             outcome = await run_check(
-                check, target, places, seed=seed, fast=fast, limit_seconds=limit_seconds
+                check,
+                target,
+                places,
+                seed=seed,
+                fast=fast,
+                limit_seconds=limit_seconds,
+                retries=retries,
             )
             outcomes.append(outcome)
             if on_outcome is not None:
                 on_outcome(outcome)
-    return StoreReport(target.name, planned, outcomes, target.distribution)
+    return StoreReport(
+        target.name,
+        planned,
+        outcomes,
+        target.distribution,
+        capabilities=target.capabilities,
+        cursors=target.cursors is not None,
+        scheme=target.scheme,
+        latency=latency,
+    )
 
 
 def not_run(target: Target, planned: Sequence[Check], problem: str, *, seed: int) -> StoreReport:
@@ -70,7 +110,17 @@ def not_run(target: Target, planned: Sequence[Check], problem: str, *, seed: int
     outcomes = [
         Outcome(check, target.name, Verdict.NOT_RUN, seed, reason=problem) for check in planned
     ]
-    return StoreReport(target.name, planned, outcomes, target.distribution, problem)
+    return StoreReport(
+        target.name, planned, outcomes, target.distribution, problem, scheme=target.scheme
+    )
+
+
+def absent(target: Target, planned: Sequence[Check], lack: str, *, seed: int) -> StoreReport:
+    """Return the report on a store for which there is no place in this environment."""
+    outcomes = [Outcome(check, target.name, Verdict.NA_ENV, seed, reason=lack) for check in planned]
+    return StoreReport(
+        target.name, planned, outcomes, target.distribution, absent=lack, scheme=target.scheme
+    )
 
 
 async def run_check(
@@ -81,18 +131,66 @@ async def run_check(
     seed: int = 0,
     fast: bool = False,
     limit_seconds: float = LIMIT_SECONDS,
+    retries: int = 0,
 ) -> Outcome:
     """Make one check of one store and return the verdict; a check never raises."""
     if reason := check.missing(target.capabilities, cursors=target.cursors is not None):
         return Outcome(check, target.name, Verdict.UNSUPPORTED, seed, reason=reason)
-    play = _Play(check.id, check.play, Case(check.id, target, places, seed=seed, fast=fast))
+    limit_seconds = limit_of(check, limit_seconds)
+    first = await _made(check, target, places, seed, limit_seconds, fast=fast)
+    if first.verdict is not Verdict.FAIL:
+        return first
+    for number in range(1, retries + 1):
+        again = await _made(check, target, places, seed, limit_seconds, fast=fast)
+        if again.verdict in (Verdict.PASS, Verdict.STAND_IN):
+            reason = f"it failed, and passed when it was repeated ({number} of {retries})"
+            return replace(first, verdict=Verdict.FLAKY, reason=reason)
+    return first
+
+
+def limit_of(check: Check, limit_seconds: float) -> float:
+    """Return how long one check may take where others may take *limit_seconds*."""
+    return limit_seconds * (_DURABLE_FACTOR if check.level is Level.DURABLE else 1)
+
+
+async def _made(
+    check: Check, target: Target, places: Places, seed: int, limit_seconds: float, *, fast: bool
+) -> Outcome:
+    """Make one check once."""
+    case = Case(check.id, target, places, seed=seed, fast=fast)
+    play = _Play(check.id, check.play, case)
+    untouched = case.random.getstate()
     began = time.perf_counter()
     async with _limited(play, limit_seconds) as (task, stuck):
         verdict, reason, failure = _judge(play, task, stuck)
     if verdict is Verdict.PASS and target.capabilities.stand_in:
         verdict = Verdict.STAND_IN
-    seconds = time.perf_counter() - began
-    return Outcome(check, target.name, verdict, seed, seconds, reason, failure)
+    masked = Masked([case.url, target.url])
+    return Outcome(
+        check,
+        target.name,
+        verdict,
+        seed,
+        time.perf_counter() - began,
+        masked.text(reason),
+        failure and _masked(failure, masked),
+        by_chance=case.random.getstate() != untouched,
+    )
+
+
+def _masked(failure: Failure, masked: Masked) -> Failure:
+    return Failure(*(masked.text(getattr(failure, one.name)) for one in fields(failure)))
+
+
+async def _measured(target: Target, places: Places, limit_seconds: float) -> Latency | None:
+    """Return how long calls take; ``None`` of a store that fails at this."""
+    meter = Meter()
+    play = _Play("latency", meter.play, Case("latency", target, places, seed=0, fast=True))
+    async with _limited(play, limit_seconds) as (task, _):
+        if task.done() and not task.cancelled():
+            # Taken notice of: what is wrong with the store the checks will tell.
+            task.exception()
+    return meter.latency
 
 
 class _Play:
@@ -156,10 +254,15 @@ def _judge(
         return Verdict.ERROR, play.phase, Failure(play.phase, text, "no error", trace)
     if isinstance(error, NotApplicable):
         return Verdict.NA_ENV, str(error), None
+    if isinstance(error, Underclaimed):
+        return Verdict.UNDERCLAIMED, str(error), None
+    # A story notes on its error what had travelled until then.
+    wire = "\n".join(getattr(error, "__notes__", []))
+    trace = trace.replace(wire, "").rstrip() if wire else trace
     if isinstance(error, CheckFailed):
-        return Verdict.FAIL, "", Failure(error.call, error.got, error.want, trace)
+        return Verdict.FAIL, "", Failure(error.call, error.got, error.want, trace, wire)
     got = f"{type(error).__name__}: {error}"
-    return Verdict.FAIL, "", Failure(_calling(error), got, "no error", trace)
+    return Verdict.FAIL, "", Failure(_calling(error), got, "no error", trace, wire)
 
 
 def _calling(error: BaseException) -> str:
@@ -191,6 +294,10 @@ class UnreachableError(Exception):
     """The store cannot be opened at all; the message says why."""
 
 
+class NoLocationError(UnreachableError):
+    """Nothing here names a place for such a store: no server of its kind, say."""
+
+
 async def reach(target: Target, places: Places, *, limit_seconds: float = LIMIT_SECONDS) -> Target:
     """Open the store once; return the target with what that store says it can do.
 
@@ -214,6 +321,8 @@ async def reach(target: Target, places: Places, *, limit_seconds: float = LIMIT_
             raise UnreachableError("opening it did not come to an end")
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
     if error is not None:
+        if play.phase != _CHECKING and isinstance(error, StoreUnavailableError):
+            raise NoLocationError(str(error)) from error
         kind = "" if isinstance(error, StrandlogError) else f"{type(error).__name__}: "
         raise UnreachableError(f"it cannot be opened: {kind}{error}") from error
     (epoch, capabilities), (second_epoch, _) = found

@@ -92,6 +92,16 @@ class Case:
             yield both
 
     @asynccontextmanager
+    async def open_all(self, url: str = "") -> AsyncIterator[tuple[LogStore, CursorStore | None]]:
+        """Open what there is: the log store, and the cursor store if the backend offers one."""
+        if self.target.cursors is None:
+            async with self.open_log(url) as log:
+                yield log, None
+        else:
+            async with self.open_both(url) as both:
+                yield both
+
+    @asynccontextmanager
     async def second_log(self, first: LogStore) -> AsyncIterator[LogStore]:
         """Open another opener of the location, or lend *first* if only one is allowed."""
         if self.capabilities.handles is Handles.ONE:
@@ -106,16 +116,42 @@ class Case:
         Raises:
             NotApplicable: Only one location was given, and nothing names others.
         """
+        url, _ = await self._new_place()
+        return url
+
+    async def new_site(self) -> tuple[str, Path]:
+        """Return the URL of a new location, opened as the case's is, and the directory for it.
+
+        Nothing else lies in that directory: a check may do to it what it likes.
+
+        Raises:
+            NotApplicable: Only one location was given, and nothing names others.
+        """
+        url, place = await self._new_place()
+        _, _, options = self.target.url.partition("?")
+        return self._with(url, options), place
+
+    async def _new_place(self) -> tuple[str, Path]:
         if self.target.fresh_url is None:
             raise NotApplicable("one location was given, and nothing names others")
+        place = self.empty_directory()
+        url = await self._locations.enter_async_context(self.target.fresh_url(place))
+        return url, place
+
+    def empty_directory(self) -> Path:
+        """Return an empty directory, which goes with the case."""
         place = self._places.take()
         self._taken.append(place)
         self._locations.callback(self._places.give_back, place)
-        return await self._locations.enter_async_context(self.target.fresh_url(place))
+        return place
 
     def url_with(self, option: str) -> str:
         """Return the location's URL with one more option."""
-        return f"{self.url}{'&' if '?' in self.url else '?'}{option}"
+        return self._with(self.url, option)
+
+    @staticmethod
+    def _with(url: str, options: str) -> str:
+        return f"{url}{'&' if '?' in url else '?'}{options}" if options else url
 
     def files(self) -> dict[str, str]:
         """Return a hash of each file of the location, as far as it lies in files.

@@ -195,9 +195,21 @@ class _Logs(LogStore):
     async def info(self) -> StoreInfo:
         return await self._store.info()
 
-    async def rehome(self, user: str, device: str, *, from_counter: int, to_device: str) -> int:
+    async def rehome(
+        self,
+        user: str,
+        device: str,
+        *,
+        from_counter: int,
+        to_device: str,
+        unsent_after: Mapping[str, int] | None = None,
+    ) -> int:
         return await self._store.rehome(
-            self._disk.name(user, "rehome"), device, from_counter=from_counter, to_device=to_device
+            self._disk.name(user, "rehome"),
+            device,
+            from_counter=from_counter,
+            to_device=to_device,
+            unsent_after=unsent_after,
         )
 
     async def close(self) -> None:

@@ -11,10 +11,22 @@ from strandlog_conformance.places import Places
 from strandlog_conformance.suite import Check
 from strandlog_conformance.target import Target
 
-__all__ = ["CATEGORY", "Paired", "is_pair", "members", "of_pairs", "pair_names", "reach_pair"]
+__all__ = [
+    "CATEGORY",
+    "DIFFERENTIAL",
+    "Paired",
+    "is_pair",
+    "members",
+    "of_pairs",
+    "pair_names",
+    "reach_pair",
+]
 
 CATEGORY = "proto"
-"""The checks that are made of pairs."""
+"""The stories, which are made of pairs."""
+
+DIFFERENTIAL = "model.pair_differential"
+"""The check that asks both stores of a pair the same."""
 
 _BETWEEN = " x "
 
@@ -54,7 +66,7 @@ def pair_names(stores: Iterable[str]) -> list[str]:
 
 def of_pairs(checks: Iterable[Check]) -> list[Check]:
     """Return those of *checks* that are made of pairs."""
-    return [one for one in checks if one.category == CATEGORY]
+    return [one for one in checks if one.category == CATEGORY or one.id == DIFFERENTIAL]
 
 
 async def reach_pair(name: str) -> Target:

@@ -17,9 +17,9 @@ import pytest
 if TYPE_CHECKING:
     from _pytest._code.code import ExceptionInfo, TerminalRepr
 
-    from strandlog_conformance.report import Outcome
+    from strandlog_conformance.report import Outcome, Report
     from strandlog_conformance.suite import Check
-    from strandlog_conformance.target import Target
+    from strandlog_conformance.tested import Tested, TestRun
 
 # The file that stands for the suite when pytest walks through the package.
 _SUITE = Path(__file__).with_name("suite.py")
@@ -42,12 +42,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="play the protocol's stories on every pair of the stores, devices' and server's",
     )
+    group.addoption(
+        "--store-level",
+        choices=["core", "durable", "all"],
+        help="how much to check; core unless told, with --all-stores everything",
+    )
     group.addoption("--store-seed", type=int, default=0, help="where chance begins")
+    group.addoption("--store-waivers", type=Path, help="a TOML file of failures that are known")
+    group.addoption(
+        "--store-report", type=Path, help="a directory for report.json, junit.xml and report.html"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Watch whether any check was made."""
-    config.pluginmanager.register(_Watch(), _WATCH)
+    config.pluginmanager.register(_Watch(config), _WATCH)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -73,60 +82,14 @@ class _Suite(pytest.File):
     """All checks of all stores that were named."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        from strandlog_conformance.pairs import of_pairs, pair_names
-        from strandlog_conformance.suite import all_checks
-        from strandlog_conformance.target import installed_schemes
-
-        names: list[str] = list(self.config.getoption("--store"))
-        if self.config.getoption("--all-stores"):
-            names += installed_schemes()
-        if not names:
-            yield _NoStore.from_parent(self, name="no store")
-        checks = all_checks()
-        plan = dict.fromkeys(names, checks)
-        if self.config.getoption("--store-pairs"):
-            plan |= dict.fromkeys(pair_names(names), of_pairs(checks))
-        for store, planned in ((_Store(name), planned) for name, planned in plan.items()):
-            for check in planned:
+        run = _watch(self.config).begin()
+        for store in run.stores:
+            for check in store.planned:
                 yield _CheckItem.from_parent(
                     self, name=f"{check.id}[{store.name}]", check=check, store=store
                 )
-
-
-class _Store:
-    """One store that was named, opened once before its first check."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._target: Target | None = None
-        self._problem = ""
-
-    def outcome(self, check: Check, *, seed: int) -> Outcome:
-        """Make one check, in an event loop of its own."""
-        import asyncio
-
-        return asyncio.run(self._outcome(check, seed))
-
-    async def _outcome(self, check: Check, seed: int) -> Outcome:
-        from strandlog.errors import StrandlogError
-        from strandlog_conformance.bare import UnreachableError, reach, run_check
-        from strandlog_conformance.pairs import is_pair, reach_pair
-        from strandlog_conformance.places import Places
-        from strandlog_conformance.report import Outcome, Verdict
-        from strandlog_conformance.target import Target
-
-        with Places() as places:
-            if self._target is None and not self._problem:
-                try:
-                    if is_pair(self.name):
-                        self._target = await reach_pair(self.name)
-                    else:
-                        self._target = await reach(Target.named(self.name), places)
-                except (StrandlogError, UnreachableError) as error:
-                    self._problem = str(error)
-            if self._target is None:
-                return Outcome(check, self.name, Verdict.NOT_RUN, seed, reason=self._problem)
-            return await run_check(check, self._target, places, seed=seed)
+        if not run.stores:
+            yield _NoStore.from_parent(self, name="no store")
 
 
 class _NoStore(pytest.Item):
@@ -142,17 +105,18 @@ class _NoStore(pytest.Item):
 class _CheckItem(pytest.Item):
     """One check of one store."""
 
-    def __init__(self, *, check: Check, store: _Store, **kwargs: Any) -> None:
+    def __init__(self, *, check: Check, store: Tested, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._check = check
-        self._under_test = store
+        self.check = check
+        self.store = store
 
     def runtest(self) -> None:
         from strandlog_conformance.report import Verdict
 
-        outcome = self._under_test.outcome(self._check, seed=self.config.getoption("--store-seed"))
-        self.config.pluginmanager.getplugin(_WATCH).took(outcome)
+        outcome = self.store.made(self.check)
         if outcome.verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.NOT_RUN):
+            if outcome.verdict is Verdict.FAIL and not self.check.must:
+                pytest.skip(f"FAIL, which is not required: {outcome.failure}")
             raise _NotPassedError(outcome)
         if outcome.verdict is not Verdict.PASS:
             pytest.skip(f"{outcome.verdict.value}: {outcome.reason}")
@@ -178,27 +142,81 @@ class _NotPassedError(Exception):
             lines.append(f"reason {outcome.reason}")
         if failure is not None:
             lines += [f"call   {failure.call}", f"got    {failure.got}", f"want   {failure.want}"]
-            lines.append(failure.trace)
+            lines += [failure.wire, failure.trace]
         lines.append(f"again  strandlog conformance --repro '{outcome.repro}'")
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join(line for line in lines if line))
 
 
 class _Watch:
-    """Sees to it that a run in which nothing ran is not taken for a success."""
+    """Sees to it that a run that is no answer is not taken for a success."""
 
-    def __init__(self) -> None:
-        self._collected = False
-        self._ran = False
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._run: TestRun | None = None
+        self._report: Report | None = None
 
-    def took(self, outcome: Outcome) -> None:
-        from strandlog_conformance.report import Verdict
+    def begin(self) -> TestRun:
+        """Return the run, which begins when the suite is collected."""
+        from strandlog_conformance.tested import TestRun
+        from strandlog_conformance.waivers import WaiverFileError
 
-        self._ran |= outcome.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.STAND_IN)
+        option = self._config.getoption
+        if self._run is None:
+            try:
+                self._run = TestRun(
+                    names=option("--store"),
+                    all_installed=option("--all-stores"),
+                    pairs=option("--store-pairs"),
+                    level=option("--store-level"),
+                    seed=option("--store-seed"),
+                    waivers=option("--store-waivers"),
+                )
+            except WaiverFileError as error:
+                raise pytest.UsageError(str(error)) from error
+        return self._run
 
-    def pytest_itemcollected(self, item: pytest.Item) -> None:
-        self._collected |= isinstance(item, (_CheckItem, _NoStore))
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Take what was selected for what is planned."""
+        if self._run is not None:
+            chosen = [item for item in session.items if isinstance(item, _CheckItem)]
+            for store in self._run.stores:
+                store.planned = [item.check for item in chosen if item.store is store]
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self._collected and not self._ran and not session.config.option.collectonly:
+        """Judge the whole: a run that is no answer ends with 3."""
+        if self._run is None or self._config.option.collectonly:
+            return
+        self._report = self._run.report()
+        if directory := self._config.getoption("--store-report"):
+            from strandlog_conformance.document import document
+            from strandlog_conformance.report_files import write_report
+
+            write_report(document(self._report), directory)
+        judged = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if self._report.invalid() and session.exitstatus in (
+            *judged,
+            pytest.ExitCode.NO_TESTS_COLLECTED,
+        ):
             session.exitstatus = _INVALID
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say which level each store has earned, and why a run is no answer."""
+        if self._report is None:
+            return
+        terminalreporter.section("strandlog conformance")
+        for store in self._report.stores:
+            sums = " + ".join(f"{n} {verdict.value}" for verdict, n in store.totals.items())
+            level = self._report.level(store)
+            told = f", level {level}" if level else ""
+            terminalreporter.line(
+                f"{store.store}: {len(store.planned)} planned = {sums or 0}{told}"
+            )
+        for reason in self._report.invalid():
+            terminalreporter.line(f"the run is no answer: {reason}", yellow=True)
+
+
+def _watch(config: pytest.Config) -> _Watch:
+    found = config.pluginmanager.getplugin(_WATCH)
+    assert isinstance(found, _Watch)  # noqa: S101  # registered above
+    return found

@@ -1,68 +1,154 @@
-"""Random programs for stores: steps that make sense whatever was left out before them."""
+"""Steps of random programs: calls that make sense whatever was left out before them."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, fields, replace
+from typing import Any, Self
 
-from strandlog import Entry, Identity, Seq, VersionVector
-from strandlog.backend import LogStore
-from strandlog_conformance.samples import UNBOUNDED, entry
+from strandlog import Entry, Seq, VersionVector
+from strandlog.backend import CursorStore, LogStore
+from strandlog_conformance.expect import fail
+from strandlog_conformance.samples import ALL, NOTHING, UNBOUNDED, state
 
-__all__ = ["Append", "Ask", "Change", "Read", "ReadRange", "Reopen", "Step", "random_steps"]
+__all__ = [
+    "Advance",
+    "Append",
+    "Ask",
+    "AskCursors",
+    "Bench",
+    "Erase",
+    "EraseCursors",
+    "Everything",
+    "Forget",
+    "Pages",
+    "Read",
+    "ReadRange",
+    "Rehome",
+    "Reopen",
+    "Reset",
+    "Restore",
+    "Step",
+    "Trim",
+]
 
-# Few of each: steps then meet each other's traces all the time.
-_DEVICES = ("a", "ab", "B", "c~1")
-_COUNTERS = 14
-_SCOPES = ("private", "friend")
-_LOGS = 2
+_PAGES_MAX = 200
 
 
-class Step(Protocol):
-    """One call of a program; the logs are named by their place among the users."""
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a program is played on.
 
-    async def do(self, store: LogStore, users: Sequence[str]) -> object:
+    Attributes:
+        logs: The openers of the log store.
+        cursors: The openers of the cursor store; none if there is no such store.
+        users: The logs, which steps name by their place here.
+    """
+
+    logs: Sequence[LogStore]
+    cursors: Sequence[CursorStore]
+    users: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step(ABC):
+    """One call of a program.
+
+    What a field is by default is what it is in the simplest call of the kind.
+
+    Attributes:
+        log: Which log, by its place among the users.
+        opener: Through which opener.
+    """
+
+    log: int = 0
+    opener: int = 0
+
+    @abstractmethod
+    async def do(self, bench: Bench) -> object:
         """Make the call."""
 
+    def simpler(self) -> Iterator[Self]:
+        """Yield steps that differ from this one by asking for less."""
+        for one in fields(self):
+            plainest = _default(one)
+            if getattr(self, one.name) != plainest:
+                changes: dict[str, Any] = {one.name: plainest}
+                yield replace(self, **changes)
 
-@dataclass(frozen=True, slots=True)
-class Append:
-    """An append, often of things that are there already, or do not fit."""
+    def store(self, bench: Bench) -> LogStore:
+        return bench.logs[self.opener % len(bench.logs)]
 
-    log: int
-    entries: tuple[Entry, ...]
-    upto: VersionVector | None = None
-
-    async def do(self, store: LogStore, users: Sequence[str]) -> object:
-        return await store.append(users[self.log], self.entries, upto=self.upto)
+    def cursor_store(self, bench: Bench) -> CursorStore:
+        return bench.cursors[self.opener % len(bench.cursors)]
 
     def __str__(self) -> str:
-        batch = " ".join(
-            f"{one.device}{one.counter}@{one.seq.timestamp}{'' if one.content else '-'}"
-            f"{f'→{one.redacts.device}{one.redacts.counter}' if one.redacts else ''}"
-            f"{'!' if one.content and b'other' in one.content else ''}"
-            for one in self.entries
+        name = "".join(
+            f"_{sign.lower()}" if sign.isupper() else sign for sign in type(self).__name__
         )
-        upto = f", upto={dict(self.upto)}" if self.upto is not None else ""
-        return f"append(log {self.log}, [{batch}]{upto})"
+        given = [f"log {self.log}"]
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name not in ("log", "opener") and value != _default(one):
+                given.append(f"{one.name}={_text(value)}")
+        through = f" through opener {self.opener + 1}" if self.opener else ""
+        return f"{name.strip('_')}({', '.join(given)}){through}"
+
+
+def _default(one: Field[Any]) -> object:
+    return one.default
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return str(dict(value))
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, Entry):
+        return _entry_text(value)
+    return str(value) if isinstance(value, Seq) else repr(value)
+
+
+def _entry_text(one: Entry) -> str:
+    redacts = f" redacts {one.redacts.device}:{one.redacts.counter}" if one.redacts else ""
+    content = " without content" if one.content is None else ""
+    other = " other" if one.content is not None and b"other" in one.content else ""
+    return f"{one.device}:{one.counter}@{one.seq.timestamp}{redacts}{content}{other}"
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class Append(Step):
+    """An append, often of things that are there already, or do not fit."""
+
+    entries: tuple[Entry, ...] = ()
+    upto: VersionVector | None = None
+    floor: VersionVector | None = None
+
+    async def do(self, bench: Bench) -> object:
+        return await self.store(bench).append(
+            bench.users[self.log], self.entries, upto=self.upto, floor=self.floor
+        )
+
+    def simpler(self) -> Iterator[Self]:
+        for at in range(len(self.entries)):
+            yield replace(self, entries=self.entries[:at] + self.entries[at + 1 :])
+        yield from Step.simpler(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Step):
     """A read of what a reader lacks."""
 
-    log: int
-    after: VersionVector
-    devices: tuple[str, ...] | None
-    scopes: tuple[str, ...] | None
-    limit: int
-    max_bytes: int
+    after: VersionVector = NOTHING
+    devices: tuple[str, ...] | None = None
+    scopes: tuple[str, ...] | None = None
+    limit: int = ALL
+    max_bytes: int = UNBOUNDED
 
-    async def do(self, store: LogStore, users: Sequence[str]) -> object:
-        return await store.read(
-            users[self.log],
+    async def do(self, bench: Bench) -> object:
+        return await self.store(bench).read(
+            bench.users[self.log],
             after=self.after,
             devices=self.devices,
             scopes=self.scopes,
@@ -72,19 +158,45 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadRange:
+class Pages(Step):
+    """All that a reader lacks, page after page."""
+
+    limit: int = ALL
+    max_bytes: int = UNBOUNDED
+    scopes: tuple[str, ...] | None = None
+
+    async def do(self, bench: Bench) -> object:
+        found: list[object] = []
+        after = NOTHING
+        while True:
+            page = await self.store(bench).read(
+                bench.users[self.log],
+                after=after,
+                scopes=self.scopes,
+                limit=self.limit,
+                max_bytes=self.max_bytes,
+            )
+            found.append(page)
+            after = page.upto
+            if not page.more:
+                return found
+            if len(found) > _PAGES_MAX:
+                fail(str(self), got=f"more than {_PAGES_MAX} pages", want="an end")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRange(Step):
     """A read of a range, either way."""
 
-    log: int
-    after: Seq | None
-    up_to: Seq | None
-    reverse: bool
-    scopes: tuple[str, ...] | None
-    limit: int
+    after: Seq | None = None
+    up_to: Seq | None = None
+    reverse: bool = False
+    scopes: tuple[str, ...] | None = None
+    limit: int = ALL
 
-    async def do(self, store: LogStore, users: Sequence[str]) -> object:
-        return await store.read_range(
-            users[self.log],
+    async def do(self, bench: Bench) -> object:
+        return await self.store(bench).read_range(
+            bench.users[self.log],
             after=self.after,
             up_to=self.up_to,
             reverse=self.reverse,
@@ -94,145 +206,136 @@ class ReadRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Tops, head and some digests."""
+class Ask(Step):
+    """Tops, head, some digests, and whether the log is listed."""
 
-    log: int
-    at: tuple[tuple[str, int], ...]
+    at: tuple[tuple[str, int], ...] = ()
 
-    async def do(self, store: LogStore, users: Sequence[str]) -> object:
-        user = users[self.log]
-        return [
-            await store.tops(user),
-            await store.head(user),
-            await store.digests(user, dict(self.at)),
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A trim, an erasure or a restoration."""
-
-    log: int
-    what: str
-    device: str
-    up_to: int
-
-    async def do(self, store: LogStore, users: Sequence[str]) -> object:
-        user = users[self.log]
-        if self.what == "trim":
-            return await store.trim(user, self.device, up_to=self.up_to)
-        if self.what == "erase":
-            await store.erase(user)
-            return None
-        return await store.restore(user)
+    async def do(self, bench: Bench) -> object:
+        store, user = self.store(bench), bench.users[self.log]
+        # Others may be listed beside it: at a location that is given, whoever was there before.
+        listed = await store.logs(after=user[:-1], limit=1)
+        return {
+            "tops": await store.tops(user),
+            "head": await store.head(user),
+            "digests": await store.digests(user, dict(self.at)),
+            "listed": user in listed,
+        }
 
 
 @dataclass(frozen=True, slots=True)
-class Reopen:
+class Trim(Step):
+    """A trim of one device."""
+
+    device: str = "a"
+    up_to: int = 0
+
+    async def do(self, bench: Bench) -> object:
+        user = bench.users[self.log]
+        return await self.store(bench).trim(user, self.device, up_to=self.up_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Erase(Step):
+    """An erasure."""
+
+    async def do(self, bench: Bench) -> object:
+        await self.store(bench).erase(bench.users[self.log])
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Restore(Step):
+    """The lifting of a tombstone."""
+
+    async def do(self, bench: Bench) -> object:
+        return await self.store(bench).restore(bench.users[self.log])
+
+
+@dataclass(frozen=True, slots=True)
+class Rehome(Step):
+    """A branch of one device that becomes another one."""
+
+    device: str = "a"
+    from_counter: int = 1
+    to_device: str = "a~home"
+
+    async def do(self, bench: Bench) -> object:
+        return await self.store(bench).rehome(
+            bench.users[self.log],
+            self.device,
+            from_counter=self.from_counter,
+            to_device=self.to_device,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Everything(Step):
+    """All that can be seen of a log."""
+
+    async def do(self, bench: Bench) -> object:
+        return await state(self.store(bench), bench.users[self.log])
+
+
+@dataclass(frozen=True, slots=True)
+class Advance(Step):
+    """An advance of a cursor."""
+
+    reader: str = "r"
+    vector: VersionVector = NOTHING
+
+    async def do(self, bench: Bench) -> object:
+        user = bench.users[self.log]
+        return await self.cursor_store(bench).advance(user, self.reader, self.vector)
+
+
+@dataclass(frozen=True, slots=True)
+class Reset(Step):
+    """A cursor that is set."""
+
+    reader: str = "r"
+    vector: VersionVector = NOTHING
+
+    async def do(self, bench: Bench) -> object:
+        user = bench.users[self.log]
+        await self.cursor_store(bench).reset(user, self.reader, self.vector)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Forget(Step):
+    """A reader that is forgotten."""
+
+    reader: str = "r"
+
+    async def do(self, bench: Bench) -> object:
+        await self.cursor_store(bench).forget(bench.users[self.log], self.reader)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class EraseCursors(Step):
+    """All cursors of a log that are erased."""
+
+    async def do(self, bench: Bench) -> object:
+        await self.cursor_store(bench).erase(bench.users[self.log])
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class AskCursors(Step):
+    """One cursor, and all of its log."""
+
+    reader: str = "r"
+
+    async def do(self, bench: Bench) -> object:
+        store, user = self.cursor_store(bench), bench.users[self.log]
+        return [await store.load(user, self.reader), await store.readers(user)]
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen(Step):
     """The store under test is closed and opened again."""
 
-    async def do(self, store: LogStore, users: Sequence[str]) -> object:
+    async def do(self, bench: Bench) -> object:
         return None
-
-
-def random_steps(chance: random.Random, count: int, *, sparse: bool, reopen: bool) -> list[Step]:
-    """Return a program; the same again for the same state of *chance*."""
-    kinds = {"append": 40, "read": 20, "range": 14, "ask": 12, "trim": 4, "erase": 1, "restore": 3}
-    if sparse:
-        kinds["sparse"] = 10
-    if reopen:
-        kinds["reopen"] = 3
-    drawn = chance.choices(list(kinds), weights=list(kinds.values()), k=count)
-    tops: list[dict[str, int]] = [dict.fromkeys(_DEVICES, 0) for _ in range(_LOGS)]
-    return [_step(chance, kind, tops) for kind in drawn]
-
-
-def _step(chance: random.Random, kind: str, tops: list[dict[str, int]]) -> Step:
-    """Return one step; *tops* is about how far the logs have come."""
-    log = chance.randrange(_LOGS)
-    if kind == "append":
-        return Append(log, _batch(chance, tops[log]))
-    if kind == "sparse":
-        batch = tuple(one for one in _batch(chance, tops[log]) if _happens(chance, 0.6))
-        upto = {d: chance.randint(0, _COUNTERS + 2) for d in _DEVICES if _happens(chance, 0.2)}
-        for one in batch:
-            if _happens(chance, 0.9):
-                upto[one.device] = max(upto.get(one.device, 0), one.counter)
-        return Append(log, batch, VersionVector(upto))
-    if kind == "read":
-        return Read(
-            log,
-            _vector(chance),
-            _some(chance, _DEVICES),
-            _some(chance, _SCOPES),
-            chance.choice((0, 1, 2, 3, 5, 9, 100, 100, 100)),
-            chance.choice((0, 120, 300, UNBOUNDED, UNBOUNDED, UNBOUNDED)),
-        )
-    if kind == "range":
-        after, up_to = (_seq(chance) if _happens(chance, 0.5) else None for _ in range(2))
-        limit = chance.choice((0, 1, 2, 5, 100, 100))
-        return ReadRange(log, after, up_to, _happens(chance, 0.5), _some(chance, _SCOPES), limit)
-    if kind == "ask":
-        at = tuple((d, chance.randint(0, _COUNTERS + 1)) for d in _DEVICES)
-        return Ask(log, at)
-    if kind == "reopen":
-        return Reopen()
-    if kind == "erase":
-        tops[log] = dict.fromkeys(_DEVICES, 0)
-    return Change(log, kind, chance.choice(_DEVICES), chance.randint(0, _COUNTERS // 2))
-
-
-def _batch(chance: random.Random, tops: dict[str, int]) -> tuple[Entry, ...]:
-    batch: list[Entry] = []
-    for device in chance.sample(_DEVICES, chance.choice((1, 1, 2, 3))):
-        first = tops[device] + 1
-        if _happens(chance, 0.3):  # now and then it overlaps, or leaves a gap
-            first = chance.randint(1, min(first + 2, _COUNTERS))
-        last = min(_COUNTERS, first + chance.choice((0, 0, 1, 2, 4)))
-        batch += [_entry(chance, device, counter) for counter in range(first, last + 1)]
-        tops[device] = max(tops[device], last if first <= tops[device] + 1 else 0)
-    if batch and _happens(chance, 0.1):
-        batch.append(chance.choice(batch))
-    if _happens(chance, 0.3):
-        chance.shuffle(batch)
-    return tuple(batch)
-
-
-def _entry(chance: random.Random, device: str, counter: int) -> Entry:
-    """Return the entry that has this identity, and now and then another one."""
-    place = _DEVICES.index(device)
-    # Devices' clocks cross, and stamps repeat inside one device.
-    made = entry(
-        device,
-        counter,
-        at=(counter // 2) * (place + 1) * 3 + place * 2,
-        scope=_SCOPES[(counter + place) % 2],
-        redacts=Identity(_DEVICES[place - 1], counter - 2) if counter in (5, 9, 12) else None,
-    )
-    if _happens(chance, 0.03):
-        return replace(made, content=b'"other"', digest="")
-    if _happens(chance, 0.02):
-        return replace(made, seq=Seq(0, counter, device), digest="")
-    return made.without_content() if _happens(chance, 0.04) else made
-
-
-def _happens(chance: random.Random, likelihood: float) -> bool:
-    return chance.random() < likelihood
-
-
-def _vector(chance: random.Random) -> VersionVector:
-    if _happens(chance, 0.4):
-        return VersionVector()
-    named = [device for device in (*_DEVICES, "ghost") if _happens(chance, 0.5)]
-    return VersionVector({device: chance.randint(0, _COUNTERS + 2) for device in named})
-
-
-def _seq(chance: random.Random) -> Seq:
-    return Seq(chance.randint(0, 90), chance.randint(1, _COUNTERS), chance.choice(_DEVICES))
-
-
-def _some(chance: random.Random, names: Sequence[str]) -> tuple[str, ...] | None:
-    if _happens(chance, 0.6):
-        return None
-    return tuple(name for name in names if _happens(chance, 0.5))

@@ -1,37 +1,35 @@
-"""Verdicts, their arithmetic, and what a run as a whole comes to."""
+"""The arithmetic of verdicts, and what a run as a whole comes to."""
 
 from __future__ import annotations
 
 import enum
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
-from strandlog_conformance.suite import Check, manifest_hash
+from strandlog.backend import Capabilities
+from strandlog_conformance.levels import Standing, standing
+from strandlog_conformance.measuring import Latency
+from strandlog_conformance.suite import Check, Level
+from strandlog_conformance.verdicts import IDENTITY, Failure, Outcome, Verdict
+from strandlog_conformance.waivers import Waiver
 
-__all__ = ["IDENTITY", "ExitCode", "Failure", "Outcome", "Report", "StoreReport", "Verdict"]
+__all__ = [
+    "IDENTITY",
+    "ExitCode",
+    "Failure",
+    "Outcome",
+    "Report",
+    "RunFacts",
+    "StoreReport",
+    "Verdict",
+]
 
-SCHEMA = 1
-"""The version of the JSON form of a report."""
-
-IDENTITY = "harness.is_the_named_store"
-"""The check without which no other says anything about the store that was named."""
-
-
-class Verdict(enum.Enum):
-    """What came of one check of one store."""
-
-    PASS = "PASS"  # noqa: S105  # not a password
-    FAIL = "FAIL"
-    ERROR = "ERROR"  # the suite or its harness broke; says nothing about the store
-    UNSUPPORTED = "UNSUPPORTED"  # a capability is not declared; its refusal is checked
-    NA_ENV = "NA-ENV"  # the environment lacks something
-    WAIVED = "WAIVED"
-    STAND_IN = "STAND-IN"  # passed, but against an imitation of its server
-    NOT_RUN = "NOT-RUN"
-
-
-_RAN = frozenset({Verdict.PASS, Verdict.FAIL, Verdict.WAIVED, Verdict.STAND_IN})
+_RAN = frozenset(
+    {Verdict.PASS, Verdict.FAIL, Verdict.FLAKY, Verdict.WAIVED, Verdict.STAND_IN}
+    | {Verdict.UNDERCLAIMED}
+)
+_FAILED = frozenset({Verdict.FAIL, Verdict.FLAKY})
 
 
 class ExitCode(enum.IntEnum):
@@ -44,41 +42,6 @@ class ExitCode(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """How a check failed.
-
-    Attributes:
-        call: What was asked.
-        got: What came.
-        want: What the contract says.
-        trace: Where, with the tasks that ran if the time was up.
-    """
-
-    call: str
-    got: str
-    want: str
-    trace: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The verdict on one check of one store."""
-
-    check: Check
-    store: str
-    verdict: Verdict
-    seed: int
-    seconds: float = 0.0
-    reason: str = ""
-    failure: Failure | None = None
-
-    @property
-    def repro(self) -> str:
-        """What to give to ``--repro`` to see it again."""
-        return f"{self.store}#{self.check.id}#{self.seed}"
-
-
-@dataclass(frozen=True, slots=True)
 class StoreReport:
     """Everything that was found out about one store.
 
@@ -88,6 +51,12 @@ class StoreReport:
         outcomes: One for each.
         distribution: Where the store comes from.
         problem: Why it could not be reached at all; empty if it could.
+        capabilities: What it declares; ``None`` if it could not be reached.
+        cursors: Whether it keeps cursors too.
+        scheme: The entry point that answers to it.
+        latency: How long its calls took; ``None`` if that was not measured.
+        waived: The waivers that were used.
+        absent: What the environment lacks to have such a store at all; empty if nothing.
     """
 
     store: str
@@ -95,6 +64,12 @@ class StoreReport:
     outcomes: Sequence[Outcome]
     distribution: str = ""
     problem: str = ""
+    capabilities: Capabilities | None = None
+    cursors: bool = True
+    scheme: str = ""
+    latency: Latency | None = None
+    waived: Sequence[Waiver] = ()
+    absent: str = ""
 
     @property
     def totals(self) -> dict[Verdict, int]:
@@ -104,7 +79,8 @@ class StoreReport:
 
     @property
     def failures(self) -> list[Outcome]:
-        return [one for one in self.outcomes if one.verdict in (Verdict.FAIL, Verdict.ERROR)]
+        bad = _FAILED | {Verdict.ERROR}
+        return [one for one in self.outcomes if one.verdict in bad]
 
     def invalid(self) -> str:
         """Return why the outcomes are no answer about this store; empty if they are."""
@@ -115,33 +91,64 @@ class StoreReport:
                 f"{len(self.planned)} checks were planned and {len(self.outcomes)} have a verdict"
             )
         totals = self.totals
+        if self.absent:
+            return ""
         if not _RAN & set(totals):
             return "no check ran"
         if broken := totals.get(Verdict.ERROR):
             return f"the harness broke in {broken} checks"
         if missed := totals.get(Verdict.NOT_RUN):
             return f"{missed} planned checks were not run"
-        if any(one.check.id == IDENTITY and one.verdict is Verdict.FAIL for one in self.outcomes):
+        identity = [one.verdict for one in self.outcomes if one.check.id == IDENTITY]
+        if identity and identity[0] not in (Verdict.PASS, Verdict.STAND_IN):
             return "the store under test is not the one that was named"
         return ""
 
     def failed(self) -> bool:
         """Return whether a check failed that every store must pass."""
-        return any(one.verdict is Verdict.FAIL and one.check.must for one in self.outcomes)
+        return any(one.verdict in _FAILED and one.check.must for one in self.outcomes)
+
+    def standing(self, suite: Sequence[Check]) -> Standing | None:
+        """Return which marks were earned, out of the whole *suite*; ``None`` if there is no answer.
+
+        A selection of the checks never earns a mark.
+        """
+        if self.invalid() or self.absent:
+            return None
+        claims = self.capabilities or Capabilities()
+        return standing(suite, self.outcomes, claims, cursors=self.cursors)
 
     def level(self, suite: Sequence[Check]) -> str:
-        """Return the level that the store has reached, out of the whole *suite*.
+        """Return the level and marks that the store has earned, such as ``CORE+OS``."""
+        found = self.standing(suite)
+        return found.level if found else ""
 
-        Empty when something required failed or did not run: a selection of the
-        checks never earns a level.
-        """
-        required = {one.id for one in suite if one.must}
-        held = {
-            one.check.id
-            for one in self.outcomes
-            if one.verdict in (Verdict.PASS, Verdict.UNSUPPORTED, Verdict.NA_ENV)
-        }
-        return "" if self.invalid() or self.failed() or required - held else "CORE"
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is to be known of a run besides its verdicts.
+
+    Attributes:
+        started: When it began, as ISO 8601 in UTC.
+        seconds: How long it took.
+        argv: How it was called, without secrets.
+        level: How much was asked for.
+        only: The patterns of the checks that were chosen; none is all.
+        fast: Whether fewer repetitions were asked for.
+        timeout_seconds: How long one check might take.
+        retries: How often a failed check was repeated.
+        soak_rounds: How often the checks that draw chance were repeated with a new seed.
+    """
+
+    started: str = ""
+    seconds: float = 0.0
+    argv: Sequence[str] = ()
+    level: Level = Level.ALL
+    only: Sequence[str] = ()
+    fast: bool = False
+    timeout_seconds: float = 0.0
+    retries: int = 0
+    soak_rounds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +160,28 @@ class Report:
         stores: What was found, in the order in which the stores were named.
         seed: The seed of the run.
         missing: Stores that were required and are not among those that ran.
+        problems: What else makes the run no answer: a waiver that does not hold.
+        facts: How the run was made.
+        shipped: The ids of the checks that the suite has to have.
     """
 
     suite: Sequence[Check]
     stores: Sequence[StoreReport]
     seed: int
     missing: Sequence[str] = field(default=())
+    problems: Sequence[str] = field(default=())
+    facts: RunFacts = field(default=RunFacts())
+    shipped: Sequence[str] = field(default=())
+
+    def standing(self, store: StoreReport) -> Standing | None:
+        """Return which marks a store has earned in this run; ``None`` if there is no answer."""
+        # That another store could not be reached takes nothing from this one.
+        return None if self._broken() else store.standing(self.suite)
+
+    def level(self, store: StoreReport) -> str:
+        """Return the level and marks that a store has earned in this run."""
+        found = self.standing(store)
+        return found.level if found else ""
 
     def exit_code(self) -> ExitCode:
         """Return how the run ends; an invalid one is never a success."""
@@ -169,49 +192,13 @@ class Report:
     def invalid(self) -> list[str]:
         """Return why the run is no answer, a sentence for each reason."""
         reasons = [f"{name} was required and was not checked" for name in self.missing]
-        if not self.stores:
+        if all(one.absent for one in self.stores):
             reasons.append("no store was checked")
         reasons += [f"{one.store}: {why}" for one in self.stores if (why := one.invalid())]
-        return reasons
+        return [*reasons, *self._broken()]
 
-    def as_json(self) -> dict[str, object]:
-        """Return the report as plain data."""
-        return {
-            "schema": SCHEMA,
-            "suite": {"checks": len(self.suite), "manifest_sha256": manifest_hash(self.suite)},
-            "run": {
-                "seed": self.seed,
-                "exit_code": int(self.exit_code()),
-                "invalid": self.invalid(),
-            },
-            "stores": [self._store_json(one) for one in self.stores],
-        }
-
-    def _store_json(self, store: StoreReport) -> dict[str, object]:
-        return {
-            "store": store.store,
-            "distribution": store.distribution,
-            "level": store.level(self.suite),
-            "problem": store.problem,
-            "totals": {
-                "planned": len(store.planned),
-                **{verdict.value: count for verdict, count in store.totals.items()},
-            },
-            "checks": [_outcome_json(one) for one in store.outcomes],
-        }
-
-
-def _outcome_json(outcome: Outcome) -> dict[str, object]:
-    check = outcome.check
-    return {
-        "id": check.id,
-        "category": check.category,
-        "rule": check.rule,
-        "must": check.must,
-        "verdict": outcome.verdict.value,
-        "seconds": round(outcome.seconds, 4),
-        "reason": outcome.reason,
-        "failure": asdict(outcome.failure) if outcome.failure else None,
-        "suspects": list(check.kills) if outcome.failure else [],
-        "seed": outcome.seed,
-    }
+    def _broken(self) -> list[str]:
+        """Return what is wrong with the run itself, whatever the stores did."""
+        known = {one.id for one in self.suite}
+        gone = [name for name in self.shipped if name not in known]
+        return [*(f"{name} is not among the checks any more" for name in gone), *self.problems]

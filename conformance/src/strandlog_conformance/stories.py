@@ -7,8 +7,8 @@ told once more on the suite's own stores has to give the very same frames.
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from strandlog_conformance.case import Case
@@ -47,7 +47,8 @@ def story(
             async with _server_case(name, case) as server:
                 wire = await _tell(play, case, server, chance)
             if same_wire:
-                compare(wire, await _reference_wire(name, play, chance, fast=case.fast))
+                with _noting(wire):
+                    compare(wire, await _reference_wire(name, play, chance, fast=case.fast))
 
         check(name, rule=rule, requires=_CLIENT, cursors=True, kills=kills)(told)
         return play
@@ -60,12 +61,29 @@ async def _tell(play: Play, devices: Case, server: Case, chance: int) -> list[Fr
     async with Side.opened(devices) as device_side:
         if server is devices:
             pair = Pair(device_side, device_side, chance=chance, fast=devices.fast)
-            await play(pair)
+            with _noting(pair.frames):
+                await play(pair)
         else:
             async with Side.opened(server) as server_side:
                 pair = Pair(device_side, server_side, chance=chance, fast=devices.fast)
-                await play(pair)
+                with _noting(pair.frames):
+                    await play(pair)
         return pair.frames
+
+
+@contextmanager
+def _noting(frames: Sequence[Frame]) -> Iterator[None]:
+    """Note on an error what had travelled until then: a report shows it beside the failure."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note("\n".join(_line(*one) for one in enumerate(frames, 1)))
+        raise
+
+
+def _line(number: int, frame: Frame) -> str:
+    way = "→" if frame.upwards else "←"
+    return f"{number} {frame.reader} {way} {frame.text.decode('utf-8', 'replace')}"
 
 
 @asynccontextmanager

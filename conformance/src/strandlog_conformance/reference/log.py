@@ -83,11 +83,13 @@ class ReferenceLogStore(Closing, LogStore):
         batch: dict[str, list[Entry]] = {device: [] for device in (*(upto or ()), *(floor or ()))}
         for one in sorted(entries, key=lambda one: one.counter):
             batch.setdefault(one.device, []).append(one)
+        known = {one.identity for one in entries if one.identity in log.entries}
         added = 0
         for device, mine in sorted(batch.items()):
             top = None if upto is None else upto[device]
             added += self.add(log, device, mine, top, floor[device] if floor else 0)
-        self.mask(log, entries)
+        # Only by what is new: a duplicate changes nothing.
+        self.mask(log, [one for one in entries if one.identity in log.entries.keys() - known])
         tops = VersionVector({device: log.covered.get(device, 0) for device in batch})
         return Appended(tops, added, len(entries) - added)
 
@@ -251,8 +253,8 @@ class ReferenceLogStore(Closing, LogStore):
         log = self.kept(user).copied()
         held = [one.counter for one in log.entries.values() if one.device == device]
         floor = min(up_to, max(held, default=0) - 1)
-        if floor > log.floors.get(device, 0):
-            log.floors[device] = floor
+        if floor > 0:
+            log.floors[device] = max(floor, log.floors.get(device, 0))
             for counter in held:
                 if counter <= floor:
                     del log.entries[Identity(device, counter)]
@@ -273,7 +275,15 @@ class ReferenceLogStore(Closing, LogStore):
             self.shelf.logs[user] = log
         return log.generation
 
-    async def rehome(self, user: str, device: str, *, from_counter: int, to_device: str) -> int:
+    async def rehome(
+        self,
+        user: str,
+        device: str,
+        *,
+        from_counter: int,
+        to_device: str,
+        unsent_after: Mapping[str, int] | None = None,
+    ) -> int:
         await self.turn()
         self.refuse_undeclared("rehome")
         log = self.kept(user).copied()
@@ -282,26 +292,73 @@ class ReferenceLogStore(Closing, LogStore):
             for one in sorted(log.entries.values(), key=lambda one: one.counter)
             if one.device == device and one.counter >= from_counter
         ]
-        if not branch or Identity(to_device, 1) in log.entries:
+        places = {one.identity: Identity(to_device, n) for n, one in enumerate(branch, 1)}
+        moved = [self.arrived(log, one, places) for one in branch]
+        first = log.entries.get(Identity(to_device, 1))
+        if not moved or (first is not None and first.digest != moved[0].digest):
             return 0
-        moved = {one.identity: Identity(to_device, n) for n, one in enumerate(branch, 1)}
         for entry in branch:
             del log.entries[entry.identity]
-            target = moved[entry.identity]
-            log.entries[target] = replace(
-                entry,
-                seq=Seq(entry.seq.timestamp, target.counter, to_device),
-                redacts=moved.get(entry.redacts, entry.redacts) if entry.redacts else None,
-                digest=entry.digest if entry.redacted else "",
-            )
-        log.masks = {
-            (moved.get(what, what), moved[by]) if by in moved else (what, by)
-            for what, by in log.masks
-        }
         log.covered[device] = from_counter - 1
-        log.covered[to_device] = len(branch)
+        for one in list(log.entries.values()):
+            if one.redacts in places and self.follows(one, unsent_after or {}):
+                log.entries[one.identity] = self.moved(one, one.identity, places)
+        held = self.arrive(log, to_device, moved)
+        log.masks = {
+            (what, by) for what, by in log.masks if by not in places and what not in places
+        } | {
+            self.moved_mask(log, what, by, places)
+            for what, by in log.masks
+            if (by in places or what in places) and places.get(by) not in held
+        }
+        self.mask(log, ())
         self.shelf.logs[user] = log
         return len(branch)
+
+    def arrived(self, log: KeptLog, entry: Entry, places: Mapping[Identity, Identity]) -> Entry:
+        """Return *entry* as it is after a move, or as it is held there after an earlier one."""
+        moved = self.moved(entry, places[entry.identity], places)
+        held = log.entries.get(moved.identity)
+        if held is None:
+            return moved
+        if held.redacted and moved.redacted:
+            same = (held.seq, held.scope) == (moved.seq, moved.scope)
+        elif held.redacted:
+            same = held.digest == entry.digest
+        else:
+            whole = replace(entry, content=held.content, meta=held.meta, digest="")
+            same = moved.redacted and whole.digest == entry.digest
+        return held if same else moved
+
+    def arrive(self, log: KeptLog, device: str, moved: Sequence[Entry]) -> set[Identity]:
+        """Add moved entries; return which of them were there already."""
+        held = {one.identity for one in moved if one.identity in log.entries}
+        above = [one for one in moved if one.counter > log.floors.get(device, 0)]
+        if above:
+            self.add(log, device, above, None, 0)
+        return held
+
+    def follows(self, entry: Entry, unsent_after: Mapping[str, int]) -> bool:
+        """Return whether what *entry* redacts is rewritten when its target moves."""
+        return entry.device in unsent_after and entry.counter > unsent_after[entry.device]
+
+    def moved(self, entry: Entry, place: Identity, places: Mapping[Identity, Identity]) -> Entry:
+        """Return *entry* at *place*, and what it redacts by its new identity."""
+        return replace(
+            entry,
+            seq=Seq(entry.seq.timestamp, place.counter, place.device),
+            redacts=places.get(entry.redacts, entry.redacts) if entry.redacts else None,
+            digest=entry.digest if entry.redacted else "",
+        )
+
+    def moved_mask(
+        self, log: KeptLog, what: Identity, by: Identity, places: Mapping[Identity, Identity]
+    ) -> tuple[Identity, Identity]:
+        """Return a mask as it is after a move."""
+        if by in places:
+            return places.get(what, what), places[by]
+        entry = log.entries.get(by)
+        return (entry.redacts if entry and entry.redacts else what), by
 
     async def info(self) -> StoreInfo:
         await self.turn()

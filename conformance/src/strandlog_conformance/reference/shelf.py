@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from asyncio import Queue
 from copy import copy
 from dataclasses import dataclass, field
 
@@ -53,6 +54,7 @@ class Shelf:
         self.epoch = secrets.token_hex(8)
         self.logs: dict[str, KeptLog] = {}
         self.cursors: dict[tuple[str, str], VersionVector] = {}
+        self.listeners: list[Queue[str | None]] = []
 
 
 class Closing:

@@ -22,6 +22,7 @@ from strandlog_conformance.samples import tops_of
         "log.append.*",
         "log.order.clock_steps_back",
         "model.*",
+        "sparse.refused_leaves_no_trace",
     ),
 )
 class KeepsTheGoodOnes(ReferenceLogStore):
@@ -108,7 +109,7 @@ class EmptyBatchWrites(ReferenceLogStore):
     "cuts a batch at the number of variables its database takes",
     caught_by="log.append.large_batch_10k",
     says="read of all",
-    also=("log.page.big_log", "log.read.many_devices"),
+    also=("log.page.big_log", "log.read.large_offset_time", "log.read.many_devices"),
 )
 class BatchCut(ReferenceLogStore):
     """Adds 999 entries and acknowledges all."""
@@ -129,6 +130,8 @@ class BatchCut(ReferenceLogStore):
         "conc.conflicting_same_identity_one_winner",
         "rehome.*",
         "erase.*",
+        "conc.batches_contiguous",
+        "log.digests_follow",
     ),
 )
 class KeepsTheList(ReferenceLogStore):

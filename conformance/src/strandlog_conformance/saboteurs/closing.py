@@ -26,7 +26,7 @@ from strandlog_conformance.saboteurs.registry import saboteur
     "answers after it was closed",
     caught_by="life.closed_refuses_every_call",
     says="of a closed store: got no error",
-    also=("life.context_manager_on_error",),
+    also=("life.context_manager_on_error", "cancel.during_close"),
 )
 class AnswersClosed(ReferenceLogStore):
     """Never looks whether it is open."""
@@ -53,7 +53,7 @@ class CursorsAnswerClosed(ReferenceCursorStore):
     "lets its driver's error escape",
     caught_by="life.closed_refuses_every_call",
     says="got ProgrammingError",
-    also=("life.*",),
+    also=("life.*", "cancel.during_close"),
 )
 class DriverSpeaks(ReferenceLogStore):
     """Leaves it to the driver to refuse."""
@@ -166,7 +166,7 @@ class BoundToLoop(ReferenceLogStore):
     "breaks when it is closed twice",
     caught_by="life.close_idempotent",
     says="cannot close a closed database",
-    also=("life.*",),
+    also=("life.*", "cancel.during_close"),
 )
 class ClosesOnce(ReferenceLogStore):
     """Closes its driver whenever it is told to."""

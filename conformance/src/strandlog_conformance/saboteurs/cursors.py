@@ -155,6 +155,7 @@ class ResetMerges(ReferenceCursorStore):
     "does not see cursors that another opener has moved",
     caught_by="cursor.two_handles",
     says="load of the other opener",
+    also=("cursor.lower_seen_by_all",),
 )
 class StaleCursors(ReferenceCursorStore):
     """Keeps what it has loaded once."""
@@ -219,7 +220,7 @@ class UnknownReader(ReferenceCursorStore):
     "forgets readers whose name begins alike",
     caught_by="cursor.forgotten",
     says="readers",
-    also=("cursor.isolated_log_device_case",),
+    also=("cursor.isolated_log_device_case", "cursor.names_like_numbers"),
 )
 class ForgetsByPrefix(ReferenceCursorStore):
     """Deletes by LIKE."""

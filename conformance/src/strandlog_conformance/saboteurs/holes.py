@@ -19,7 +19,7 @@ def _newest(log: KeptLog, device: str) -> int:
     "forgets how far a page with holes reached",
     caught_by="sparse.append_with_upto",
     says="append of phone 2, 5, 9 with upto 12",
-    also=("sparse.*", "trim.*", "life.reopen_keeps_everything", "model.*"),
+    also=("sparse.*", "trim.*", "life.reopen_keeps_everything", "model.*", "erase.leaves_others"),
 )
 class UptoForgotten(ReferenceLogStore):
     """Takes the newest entry that it holds for the top."""
@@ -105,7 +105,7 @@ class UptoCut(ReferenceLogStore):
     "goes on after the newest entry of a copy, not after what it covers",
     caught_by="sparse.without_upto_still_dense",
     says="",
-    also=("sparse.*", "trim.*", "life.*", "model.*"),
+    also=("sparse.*", "trim.*", "life.*", "model.*", "erase.leaves_others"),
 )
 class DenseFromNewest(ReferenceLogStore):
     """Looks for the top among its entries."""

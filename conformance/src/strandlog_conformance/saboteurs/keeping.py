@@ -27,6 +27,7 @@ _openers: WeakKeyDictionary[Shelf, int] = WeakKeyDictionary()
         "rehome.seen_by_all",
         "model.*",
         "log.page.big_log",
+        "erase.outlives_reopen",
     ),
 )
 class LostOnClose(ReferenceLogStore):

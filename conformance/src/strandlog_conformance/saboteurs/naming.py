@@ -37,7 +37,7 @@ class _Altering(ReferenceLogStore):
     "finds a log by the beginning of its name",
     caught_by="names.log_isolation",
     says="among its likes",
-    also=("names.keys_not_glued",),
+    also=("names.keys_not_glued", "names.like_numbers"),
 )
 class LogByPrefix(ReferenceLogStore):
     """Shows the logs of all users whose name begins alike."""
@@ -224,7 +224,7 @@ class JsonRewritten(_Altering):
     caught_by="data.over_limit_refused",
     says="append of max_entry + 1 bytes: got no error",
     capabilities=replace(CAPABILITIES, max_entry=4_096),
-    also=("log.page.max_bytes",),
+    also=("log.page.max_bytes", "data.limit_counts_the_record"),
 )
 class LongEntriesCut(ReferenceLogStore):
     """Fills its column and drops the rest."""

@@ -105,6 +105,12 @@ class BytesNotCounted(ReferenceLogStore):
     "looks up its tops after it has read the rows",
     caught_by="log.page.one_snapshot",
     says="which the entries reach",
+    also=(
+        "conc.tailing_reader_misses_nothing",
+        "conc.monotonic_reads_per_handle",
+        "conc.real_time_order",
+        "model.concurrent_history",
+    ),
 )
 class TwoSnapshots(ReferenceLogStore):
     """Asks its database twice for one page."""

@@ -20,6 +20,7 @@ from strandlog_conformance.saboteurs.registry import saboteur
     "does what it does not declare",
     caught_by="claims.refusals",
     says="append(upto=…), which is not declared: got no error",
+    also=("claims.refused_with_nothing_to_do",),
     capabilities=replace(CAPABILITIES, sparse=False),
 )
 class UnderDeclares(ReferenceLogStore):

@@ -145,7 +145,7 @@ class TransactionLeftOpen(ReferenceLogStore):
     "acknowledges an append that was cancelled before it began",
     caught_by="cancel.append_sweep",
     says="and all if it was acknowledged",
-    also=("cancel.waiting_for_lock",),
+    also=("cancel.waiting_for_lock", "cancel.changes_sweep"),
 )
 class SwallowsCancellation(ReferenceLogStore):
     """Takes a cancellation for the end of a wait."""
@@ -241,6 +241,7 @@ class GroupPunished(ReferenceLogStore):
     "mixes up what several readers ask at once",
     caught_by="conc.readers_do_not_disturb",
     says="60 questions at once",
+    also=("conc.monotonic_reads_per_handle",),
 )
 class SharedCursor(ReferenceLogStore):
     """Has one cursor of its driver for all reads."""
@@ -266,6 +267,8 @@ class SharedCursor(ReferenceLogStore):
     also=(
         "data.withdrawn_entries",
         "model.*",
+        "redact.duplicates_mask_nothing",
+        "trim.imported_floor_removes_nothing",
     ),
 )
 class MaskedInTwoSteps(ReferenceLogStore):

@@ -17,7 +17,7 @@ from strandlog_conformance.saboteurs.registry import saboteur
     "masks redacted entries in one of its reads only",
     caught_by="redact.content_gone_everywhere",
     says="read_range after the redaction",
-    also=("redact.*", "life.*", "rehome.redactions_follow", "model.*"),
+    also=("redact.*", "life.*", "rehome.redactions_follow", "model.*", "cancel.changes_sweep"),
 )
 class MaskedInRead(ReferenceLogStore):
     """Keeps the content and leaves it out of pages."""
@@ -51,7 +51,15 @@ class MaskedInRead(ReferenceLogStore):
     "forgets a redaction whose target has not come yet",
     caught_by="redact.before_target_arrives",
     says="after the target came late",
-    also=("redact.*", "life.reopen_keeps_everything", "model.*", "conc.two_handles_fresh"),
+    also=(
+        "redact.*",
+        "rehome.*",
+        "life.reopen_keeps_everything",
+        "model.*",
+        "conc.two_handles_fresh",
+        "conc.append_beside_changes",
+        "erase.leaves_others",
+    ),
 )
 class EarlyMaskForgotten(ReferenceLogStore):
     """Masks what is there."""
@@ -66,7 +74,7 @@ class EarlyMaskForgotten(ReferenceLogStore):
     "brings content back when the original is sent again",
     caught_by="redact.reupload_is_duplicate",
     says="after the original came again",
-    also=("redact.*", "data.withdrawn_entries", "model.*"),
+    also=("redact.*", "data.withdrawn_entries", "model.*", "rehome.comes_back_redacted"),
 )
 class ContentComesBack(ReferenceLogStore):
     """Fills in what an entry lacks."""
@@ -84,7 +92,7 @@ class ContentComesBack(ReferenceLogStore):
     "redacts in the logs of other users too",
     caught_by="redact.only_same_user",
     says="of the log of another user",
-    also=("erase.*", "log.digests", "model.*"),
+    also=("erase.*", "log.digests", "model.*", "redact.same_content_elsewhere"),
 )
 class MasksEverywhere(ReferenceLogStore):
     """Has a key without the user."""
@@ -119,7 +127,7 @@ class MaskTrimmed(ReferenceLogStore):
     "drops from a redacted redaction what it redacts",
     caught_by="redact.of_a_redaction",
     says="after a redaction was redacted",
-    also=("model.*", "data.*"),
+    also=("model.*", "data.*", "rehome.*"),
 )
 class RedactsDropped(ReferenceLogStore):
     """Takes everything but the envelope."""
@@ -129,3 +137,21 @@ class RedactsDropped(ReferenceLogStore):
         for target, _ in log.masks:
             if target in log.entries:
                 log.entries[target] = replace(log.entries[target], redacts=None)
+
+
+@saboteur(
+    "M339",
+    "redacts by whatever comes, also by what it holds withdrawn",
+    caught_by="redact.duplicates_mask_nothing",
+    says="after the duplicate",
+    also=("model.*",),
+)
+class MasksByDuplicates(ReferenceLogStore):
+    """Looks for redactions in the batch before it looks what is new."""
+
+    async def append(self, user: str, entries: Sequence[Entry], **how: Any) -> Appended:
+        done = await super().append(user, entries, **how)
+        log = self.kept(user)
+        if entries:
+            self.mask(log, entries)
+        return done

@@ -22,6 +22,7 @@ __all__ = ["Saboteur", "all_saboteurs", "saboteur", "suspects"]
 
 _MODULES = (
     "posing",
+    "claiming",
     "writing",
     "batches",
     "ordering",
@@ -32,11 +33,24 @@ _MODULES = (
     "keeping",
     "closing",
     "racing",
+    "contending",
+    "holding",
     "cursors",
     "holes",
     "redacting",
     "removing",
+    "moving",
     "syncing",
+    "crashing",
+    "failing",
+    "damaging",
+    "formats",
+    "alike",
+    "outdated",
+    "limited",
+    "meeting",
+    "layers",
+    "sharing",
 )
 
 StoreT = TypeVar("StoreT", bound=type[LogStore] | type[CursorStore])
@@ -53,6 +67,7 @@ class Saboteur:
         caught_by: The check that has to fail.
         says: What the text of that failure has to contain.
         also: Patterns of the other checks that fail with it.
+        of_cursors: Whether the fault is in its cursor store, and not in its log store.
     """
 
     id: str
@@ -61,24 +76,62 @@ class Saboteur:
     caught_by: str
     says: str
     also: tuple[str, ...]
+    of_cursors: bool = False
 
     def may_fail(self, check: str) -> bool:
         """Return whether the fault is known to show in *check*."""
         # Whatever a store does wrong, a story that needs it may go wrong with it.
-        named = (self.caught_by, "proto.*", *self.also)
-        return any(fnmatchcase(check, one) for one in named)
+        return _fits(check, (self.caught_by, "proto.*", *self.also))
 
     def tries(self, checks: Sequence[Check]) -> list[Check]:
-        """Return those of *checks* that it is tried against.
+        """Return those of *checks* that it is tried against: those that it may fail, and others.
 
-        Of the stories only those that name it: nearly every fault shows in some of
-        them, and each takes as long as ten other checks.
+        Of the others none that asks only its sound half, and none that takes long:
+        as many faulty stores as there are, each of these takes as long as ten others.
         """
+        if "fs" in self.target.capabilities.needs:
+            # Its fault lies below all that the other checks ask for, and it takes long.
+            return [one for one in checks if self._names(one) or one.id in _SANE]
         return [
             one
             for one in checks
-            if one.category != "proto" or self.id in one.kills or one.id == self.caught_by
+            if self._names(one) or (one.cursors == self.of_cursors and not _fits(one.id, _LONG))
         ]
+
+    def _names(self, check: Check) -> bool:
+        named = (self.caught_by, *(one for one in self.also if one != "*"))
+        return self.id in check.kills or _fits(check.id, named)
+
+
+# The stories of devices, and checks that need many entries, turns or processes, or no store.
+_LONG = (
+    "proto.*",
+    "model.*",
+    "format.*",
+    "disk.*",
+    "crash.*",
+    "power.*",
+    "corrupt.*",
+    "record.*",
+    "log.append.large_batch_10k",
+    "log.heads.many_devices",
+    "log.page.big_log",
+    "log.page.one_millisecond",
+    "log.read.many_devices",
+    "log.scope.many",
+    "redact.many",
+    "cursor.many_readers",
+    "conc.busy_is_waited_not_leaked",
+    "conc.tailing_reader_misses_nothing",
+    "life.open_close_200x_no_leak",
+)
+
+
+_SANE = ("log.append.roundtrip", "life.reopen_keeps_everything", "cursor.roundtrip_merges_peers")
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, one) for one in patterns)
 
 
 _registered: dict[str, Saboteur] = {}
@@ -106,7 +159,7 @@ def saboteur(
             cursors=ReferenceCursorStore if is_log else store,
             capabilities=capabilities,
         )
-        _registered[name] = Saboteur(name, fault, target, caught_by, says, tuple(also))
+        _registered[name] = Saboteur(name, fault, target, caught_by, says, tuple(also), not is_log)
         return store
 
     return register

@@ -17,7 +17,7 @@ from strandlog_conformance.saboteurs.registry import saboteur
     "does not tell readers that something was trimmed",
     caught_by="trim.floor_reported_once_reader_continues",
     says="at Page.floor",
-    also=("trim.*", "sparse.*", "model.*"),
+    also=("trim.*", "rehome.into_trimmed", "sparse.*", "model.*", "rehome.leaves_floor_and_top"),
 )
 class FloorNotTold(ReferenceLogStore):
     """Leaves the floor out of its pages."""
@@ -31,7 +31,7 @@ class FloorNotTold(ReferenceLogStore):
     "lowers a floor when it is told to trim less",
     caught_by="trim.floor_reported_once_reader_continues",
     says="trim to less than before",
-    also=("model.*",),
+    also=("trim.*", "model.*"),
 )
 class FloorFalls(ReferenceLogStore):
     """Writes the floor that it is told."""
@@ -71,7 +71,14 @@ class NewestTrimmed(ReferenceLogStore):
     "stores again what was trimmed",
     caught_by="trim.no_resurrection",
     says="append of phone 1 to 6: got no error",
-    also=("trim.*", "log.append.error_types", "life.*", "model.*", "conc.two_handles_fresh"),
+    also=(
+        "trim.*",
+        "log.append.error_types",
+        "life.*",
+        "model.*",
+        "conc.two_handles_fresh",
+        "log.append.refused_leaves_no_trace",
+    ),
 )
 class Resurrects(ReferenceLogStore):
     """Forgets the floor when it appends."""
@@ -91,7 +98,7 @@ class Resurrects(ReferenceLogStore):
     "ignores the floor of a log that was trimmed elsewhere",
     caught_by="trim.imported_floor",
     says="GapError",
-    also=("data.big_numbers", "life.*", "erase.of_nothing", "sparse.*"),
+    also=("data.big_numbers", "life.*", "erase.of_nothing", "rehome.*", "sparse.*", "trim.*"),
 )
 class FloorIgnored(ReferenceLogStore):
     """Has no use for the argument."""
@@ -130,12 +137,12 @@ class BranchCopied(ReferenceLogStore):
 class MovedAgain(ReferenceLogStore):
     """Does not look whether the branch has arrived already."""
 
-    async def rehome(self, user: str, device: str, *, from_counter: int, to_device: str) -> int:
+    async def rehome(self, user: str, device: str, *, to_device: str, **how: Any) -> int:
         await self.turn()
         log = self.kept(user)
         while Identity(to_device, 1) in log.entries:
             to_device += "~"
-        return await super().rehome(user, device, from_counter=from_counter, to_device=to_device)
+        return await super().rehome(user, device, to_device=to_device, **how)
 
 
 @saboteur(
@@ -143,12 +150,14 @@ class MovedAgain(ReferenceLogStore):
     "moves a branch in two steps",
     caught_by="conc.changes_are_whole",
     says="read beside rehome",
-    also=("cancel.changes_sweep",),
+    also=("cancel.changes_sweep", "conc.append_beside_changes"),
 )
 class MovedInSteps(ReferenceLogStore):
     """Removes the branch first and adds it again later."""
 
-    async def rehome(self, user: str, device: str, *, from_counter: int, to_device: str) -> int:
+    async def rehome(
+        self, user: str, device: str, *, from_counter: int, to_device: str, **how: Any
+    ) -> int:
         await self.turn()
         whole = self.kept(user)
         if Identity(to_device, 1) not in whole.entries:
@@ -159,7 +168,9 @@ class MovedInSteps(ReferenceLogStore):
             self.shelf.logs[user] = halfway
             await self.turn()
             self.shelf.logs[user] = whole
-        return await super().rehome(user, device, from_counter=from_counter, to_device=to_device)
+        return await super().rehome(
+            user, device, from_counter=from_counter, to_device=to_device, **how
+        )
 
 
 @saboteur(
@@ -211,7 +222,7 @@ class RedactionStays(ReferenceLogStore):
     "keeps the redactions of a log that was erased",
     caught_by="erase.everything_incl_cursors",
     says="read after restore and append",
-    also=("model.*",),
+    also=("model.*", "erase.outlives_reopen", "erase.leaves_others"),
 )
 class FormerLife(ReferenceLogStore):
     """Empties one table of several."""
@@ -258,7 +269,7 @@ class NothingToErase(ReferenceLogStore):
     "counts erasures anew after each restoration",
     caught_by="erase.everything_incl_cursors",
     says="generation",
-    also=("model.*",),
+    also=("model.*", "erase.outlives_reopen"),
 )
 class GenerationForgotten(ReferenceLogStore):
     """Begins at one again."""

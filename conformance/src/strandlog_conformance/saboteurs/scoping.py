@@ -29,7 +29,7 @@ class ScopeIgnored(ReferenceLogStore):
     "takes a scope for the beginning of others",
     caught_by="log.scope.filtered_everywhere",
     says="read(scopes=['friend'])",
-    also=("log.scope.unknown_scope", "names.too_long_refused"),
+    also=("log.scope.unknown_scope", "names.too_long_refused", "names.like_numbers"),
 )
 class ScopeByPrefix(ReferenceLogStore):
     """Shows ``friends`` to those who may see ``friend``."""

@@ -35,6 +35,7 @@ class FragmentDropped(ReferenceCursorStore):
     "answers with digests that it remembers, also after a branch has moved",
     caught_by="proto.log_and_cursor_rolled_back_apart",
     says="tips.desk",
+    also=("log.digests_follow", "rehome.*"),
 )
 class DigestsRemembered(ReferenceLogStore):
     """Has a cache for what never changes, and a device whose entries were moved away."""
@@ -56,6 +57,10 @@ class DigestsRemembered(ReferenceLogStore):
     "never tells a lower top than before, also after a branch has moved",
     caught_by="proto.restored_backup_conflict",
     says="the tops on",
+    also=(
+        "cancel.changes_sweep",
+        "rehome.answers_follow",
+    ),
 )
 class TopsOnlyUp(ReferenceLogStore):
     """Takes a lower top for an answer that is out of date."""
@@ -95,7 +100,13 @@ class ResetOnlyUp(ReferenceCursorStore):
     "answers from a page that it has read before, also after a branch has moved",
     caught_by="proto.restored_backup_conflict",
     says="is another branch than",
-    also=("trim.imported_floor", "conc.two_handles_fresh"),
+    also=(
+        "trim.imported_floor",
+        "conc.two_handles_fresh",
+        "cancel.changes_sweep",
+        "log.digests_follow",
+        "rehome.answers_follow",
+    ),
 )
 class PagesRemembered(ReferenceLogStore):
     """Takes a log that holds as many entries as before for unchanged."""
@@ -128,7 +139,7 @@ class PagesRemembered(ReferenceLogStore):
     "tells tops that a page which was cut short does not reach",
     caught_by="proto.partial_reply_then_cut",
     says="frame",
-    also=("log.*", "sparse.pages_of_a_view", "model.random_ops"),
+    also=("log.*", "sparse.pages_of_a_view", "model.random_ops", "conc.monotonic_reads_per_handle"),
 )
 class TopsAhead(ReferenceLogStore):
     """Says in each page how far the whole log goes."""

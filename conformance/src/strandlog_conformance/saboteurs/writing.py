@@ -46,6 +46,10 @@ class DuplicateTwice(ReferenceLogStore):
         "sparse.fill_below_top",
         "model.*",
         "life.reopen_keeps_everything",
+        "sparse.refused_leaves_no_trace",
+        "conc.batches_contiguous",
+        "rehome.comes_back",
+        "rehome.comes_back_redacted",
     ),
 )
 class ForkIgnored(ReferenceLogStore):
@@ -68,6 +72,11 @@ class ForkIgnored(ReferenceLogStore):
         "sparse.fill_below_top",
         "model.*",
         "life.reopen_keeps_everything",
+        "sparse.refused_leaves_no_trace",
+        "conc.batches_contiguous",
+        "redact.duplicates_mask_nothing",
+        "rehome.comes_back",
+        "rehome.comes_back_redacted",
     ),
 )
 class LastWins(ReferenceLogStore):
@@ -103,7 +112,11 @@ class DuplicateBurns(ReferenceLogStore):
     "forgets the device when it looks for duplicates",
     caught_by="log.append.same_number_other_device",
     says="append of phone2 1",
-    also=("log.order.golden_vectors",),
+    also=(
+        "log.order.golden_vectors",
+        "redact.same_content_elsewhere",
+        "rehome.comes_back_redacted",
+    ),
 )
 class DeviceForgotten(ReferenceLogStore):
     """Knows an entry by its number, time and content."""
@@ -155,6 +168,10 @@ class MillisecondIsKey(ReferenceLogStore):
         "redact.content_gone_everywhere",
         "rehome.moves_and_repeats",
         "life.reopen_keeps_everything",
+        "redact.same_content_elsewhere",
+        "log.append.fork_in_every_field",
+        "data.sizes_of_meta",
+        "rehome.comes_back_redacted",
     ),
 )
 class MetaDropped(ReferenceLogStore):
@@ -177,6 +194,9 @@ class MetaDropped(ReferenceLogStore):
         "log.append.gap_refused",
         "life.reopen_keeps_everything",
         "model.*",
+        "trim.imported_floor_removes_nothing",
+        "rehome.comes_back",
+        "rehome.comes_back_redacted",
     ),
 )
 class OverlapSkipped(ReferenceLogStore):
@@ -195,7 +215,7 @@ class OverlapSkipped(ReferenceLogStore):
     "leaves the scope out when it compares entries",
     caught_by="log.append.conflict_refused",
     says="another scope",
-    also=("log.scope.cannot_change_by_resend",),
+    also=("log.scope.cannot_change_by_resend", "log.append.fork_in_every_field"),
 )
 class ScopeNotCompared(ReferenceLogStore):
     """Takes an entry with another scope for a duplicate."""
@@ -261,7 +281,13 @@ class OwnErrors(ReferenceLogStore):
     "accepts a timestamp that falls",
     caught_by="log.order.clock_steps_back",
     says="append of behind 4 at 29 after behind 3 at 30: got no error",
-    also=("log.append.*", "sparse.fill_below_top", "model.*", "life.reopen_keeps_everything"),
+    also=(
+        "log.append.*",
+        "sparse.fill_below_top",
+        "model.*",
+        "life.reopen_keeps_everything",
+        "sparse.refused_leaves_no_trace",
+    ),
 )
 class FallingAccepted(ReferenceLogStore):
     """Trusts the clocks."""
@@ -275,10 +301,7 @@ class FallingAccepted(ReferenceLogStore):
     "takes an entry without content for one with empty content",
     caught_by="data.withdrawn_entries",
     says="read of them",
-    also=(
-        "redact.*",
-        "model.*",
-    ),
+    also=("redact.*", "model.*", "rehome.comes_back", "rehome.comes_back_redacted"),
 )
 class WithdrawnIsEmpty(ReferenceLogStore):
     """Keeps no difference between nothing and empty bytes."""

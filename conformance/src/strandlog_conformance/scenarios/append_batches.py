@@ -93,6 +93,7 @@ async def atomic_on_invalid_last(case: Case) -> None:
 @check(
     "log.append.accepts_any_iterable",
     rule="Log.append: takes any iterable and runs it to its end once",
+    kills=("M193",),
 )
 async def accepts_any_iterable(case: Case) -> None:
     """A generator, a tuple and dictionary values are as good as a list."""
@@ -113,6 +114,7 @@ async def accepts_any_iterable(case: Case) -> None:
 @check(
     "log.append.generator_that_raises",
     rule="Log.append: an error inside the iterable leaves the log as it was",
+    kills=("M193",),
 )
 async def generator_that_raises(case: Case) -> None:
     """The caller's own error comes back to him, nothing is stored and the store goes on."""
@@ -192,6 +194,7 @@ async def large_batch_10k(case: Case) -> None:
     "log.append.max_batch",
     rule="Capabilities.max_batch: at the limit fine, one more is TooLargeError",
     requires=(declared("max_batch"),),
+    kills=("M198",),
 )
 async def max_batch(case: Case) -> None:
     """The limit is where it was declared, and beyond it nothing is stored."""

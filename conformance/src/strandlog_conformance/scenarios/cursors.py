@@ -249,7 +249,10 @@ async def beside_the_log(case: Case) -> None:
 
 
 @check(
-    "cursor.invalid_refused", rule="VersionVector: counters from 0 to 999999999999", cursors=True
+    "cursor.invalid_refused",
+    rule="VersionVector: counters from 0 to 999999999999",
+    cursors=True,
+    kills=("M196",),
 )
 async def invalid_refused(case: Case) -> None:
     """A vector that is none cannot be made, so a cursor stays where it was."""

@@ -107,6 +107,7 @@ async def of_nothing(case: Case) -> None:
 @check(
     "record.checksum_detects_any_flip",
     rule="the packed record: one changed bit is StoreCorruptError",
+    kills=("M197",),
 )
 async def checksum_detects_any_flip(case: Case) -> None:
     """Every single bit of a record, turned, is noticed; so is a record under another key."""

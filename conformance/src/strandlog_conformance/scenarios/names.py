@@ -149,7 +149,9 @@ async def too_long_refused(case: Case) -> None:
         await refused(_seq("d" * 65), InvalidNameError, "Seq with a device of 65")
 
 
-@check("names.empty_refused", rule="the protocol page, names: at least one character")
+@check(
+    "names.empty_refused", rule="the protocol page, names: at least one character", kills=("M194",)
+)
 async def empty_refused(case: Case) -> None:
     """The empty name is no name, of user, device or scope."""
     user = case.user()
@@ -163,7 +165,7 @@ async def empty_refused(case: Case) -> None:
         await refused(_seq(""), InvalidNameError, "Seq(1, 1, '')")
 
 
-@check("names.surrogates_refused_or_kept", rule="a name is never mangled")
+@check("names.surrogates_refused_or_kept", rule="a name is never mangled", kills=("M195",))
 async def surrogates_refused_or_kept(case: Case) -> None:
     """Half a character, which no encoding can write, is refused before any store sees it."""
     user = case.user()

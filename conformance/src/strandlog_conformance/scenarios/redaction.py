@@ -170,3 +170,21 @@ async def race_with_target(case: Case) -> None:
             for opener in (store, other):
                 got = await rows(opener, user)
                 same(got, [redaction, target.without_content()], f"read after race {turn}")
+
+
+@check(
+    "redact.duplicates_mask_nothing",
+    rule="LogStore.append: a duplicate changes nothing, with content or without",
+    kills=("M339",),
+)
+async def duplicates_mask_nothing(case: Case) -> None:
+    """A redaction that was withdrawn is held without its effect; whole, it comes too late."""
+    user = case.user()
+    target = entry("phone", 1)
+    redaction = entry("desk", 1, at=50, redacts=target.identity)
+    async with case.open_log() as store:
+        await store.append(user, [target, redaction.withdrawn()])
+        done = await store.append(user, [redaction])
+
+        same(done, Appended(VersionVector({"desk": 1}), 0, 1), "append of the redaction, whole")
+        await _demand(store, user, [target, redaction.withdrawn()], "after the duplicate")

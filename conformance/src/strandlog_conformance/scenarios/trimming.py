@@ -141,3 +141,43 @@ async def imported_floor(case: Case) -> None:
         )
         done = await store.append(user, [entry("desk", 8)])
         same(done, Appended(VersionVector({"desk": 8}), 1, 0), "append of desk 8 over the floor 7")
+
+
+@check(
+    "trim.imported_floor_removes_nothing",
+    rule="LogStore.append: a floor removes nothing that is held; trim does",
+    kills=("M337", "M338"),
+)
+async def imported_floor_removes_nothing(case: Case) -> None:
+    """Entries that were trimmed elsewhere stay where they are, until they are trimmed here."""
+    user = case.user()
+    phone = series("phone", 1, 6)
+    floor, tops = VersionVector({"phone": 4}), VersionVector({"phone": 6})
+    async with case.open_log() as store:
+        await store.append(user, phone)
+        done = await store.append(user, [], floor=floor)
+        same(done, Appended(tops, 0, 0), "append of nothing with floor 4, above 4 that are held")
+        page = await store.read(user, after=NOTHING, limit=ALL, max_bytes=UNBOUNDED)
+        same(page, Page(phone, tops, False, tops, floor), "read below an imported floor")
+        at = {"phone": 2}
+        same(await store.digests(user, at), {"phone": phone[1].digest}, "digest below it")
+        other = entry("phone", 2, content=b'"other"')
+        done = await store.append(user, [other, phone[5]])
+        same(done, Appended(tops, 0, 2), "append of another phone 2: nothing is stored there")
+        same(await rows(store, user), phone, "read after it")
+
+        same(await store.trim(user, "phone", up_to=3), floor, "trim up to 3, below that floor")
+        same(await rows(store, user), phone[3:], "read after the trim up to 3")
+        same(await store.tops(user), tops, "tops after the trim")
+
+        above = case.user()
+        await store.append(above, phone)
+        await store.append(above, [], floor=VersionVector({"phone": 9}))
+        page = await store.read(above, after=NOTHING, limit=ALL, max_bytes=UNBOUNDED)
+        nine = VersionVector({"phone": 9})
+        same(
+            page, Page(phone, nine, False, nine, nine), "read below a floor above all that is held"
+        )
+        done = await store.append(above, [entry("phone", 10)])
+        same(done, Appended(VersionVector({"phone": 10}), 1, 0), "append above it")
+        same(await rows(store, above), [*phone, entry("phone", 10)], "read of all in the end")

@@ -1,0 +1,1 @@
+"""A third party's own tests against its own store with a fault in it: which do they notice?"""
