@@ -12,7 +12,7 @@ import pytest
 from strandlog_conformance.bare import reach, run_check
 from strandlog_conformance.places import Places
 from strandlog_conformance.report import Verdict
-from strandlog_conformance.suite import Check, all_checks
+from strandlog_conformance.suite import Check, Level, all_checks
 from strandlog_conformance.target import Target, installed_schemes
 
 from .conftest import schemes_without_a_server
@@ -26,7 +26,15 @@ def _installed(scheme: str) -> Target:
 
 
 @pytest.mark.parametrize("scheme", schemes_without_a_server())
-@pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.id)
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(
+            check, id=check.id, marks=() if check.level is Level.CORE else pytest.mark.once
+        )
+        for check in all_checks()
+    ],
+)
 async def test_keeps_the_contract(check: Check, scheme: str, places: Places) -> None:
     """A store that is installed is checked without being asked; leaving it out takes an act."""
     target = await reach(_installed(scheme), places)

@@ -94,6 +94,7 @@ def test_a_mutant_is_gone_once_it_was_compiled() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.once
 async def test_of_every_few_mutants_each_is_noticed_or_reviewed() -> None:
     result = await mutate(every=EVERY)
 

@@ -116,7 +116,7 @@ def test_the_json_tells_which_suite_run_and_store_it_was() -> None:
         "strandlog-sqlite",
         "0.1.0",
     )
-    assert set(store["drivers"]) == {"aiosqlite", "strandlog"}
+    assert {"aiosqlite", "strandlog"} <= set(store["drivers"])
     assert store["capabilities"]["durability"] == "power"
     assert store["capabilities"]["needs"] == ["a", "fs"]
     assert store["measured"]["latency_millis"]["append_p99"] == 2.0

@@ -15,6 +15,7 @@ CHECKS = all_checks()
 SABOTEURS = all_saboteurs()
 
 
+@pytest.mark.once
 @pytest.mark.anyio
 @pytest.mark.parametrize("saboteur", SABOTEURS, ids=lambda one: one.id)
 async def test_faulty_store_is_caught_by_its_check_and_passes_the_others(

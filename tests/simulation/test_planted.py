@@ -14,6 +14,7 @@ from .planted import FAULTS, Fault
 ROOT = Path(__file__).parent.parent.parent
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_the_fault_is_found(fault: Fault) -> None:
     """Begins with a seed that is known to show it, and goes on with a thousand others."""

@@ -62,6 +62,7 @@ async def _failed(kind: str, name: str, checks: list[Check]) -> list[str]:
     ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", ["serialised", *_FAMILIES])
 async def test_keeps_the_contract(kind: str) -> None:
     assert await _failed(kind, "fauna", _chosen(kind)) == []

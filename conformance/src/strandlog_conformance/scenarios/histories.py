@@ -215,7 +215,10 @@ async def batches_contiguous(case: Case) -> None:
 @check(
     "model.concurrent_history",
     rule=_RULE,
-    kills=("M120",),
+    kills=(
+        "M357",
+        "M120",
+    ),
 )
 async def concurrent_history(case: Case) -> None:
     """Random appends, redactions, trims and pages of many tasks at once, judged afterwards."""

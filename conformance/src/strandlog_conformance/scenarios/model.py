@@ -26,7 +26,10 @@ _SHRINKING_SECONDS = 6.0
 @check(
     "model.random_ops",
     rule="a store answers as the contract's plainest implementation does",
-    kills=("M81",),
+    kills=(
+        "M360",
+        "M81",
+    ),
 )
 async def random_ops(case: Case) -> None:
     """Random programs on few devices and counters, so that every call meets another's traces.
