@@ -39,8 +39,9 @@ class LostOnClose(ReferenceLogStore):
 
     async def close(self) -> None:
         if not self.closed:
-            _openers[self.shelf] -= 1
-            if not _openers[self.shelf]:
+            # A store that was forgotten may be closed after its shelf was counted out.
+            _openers[self.shelf] = left = _openers.get(self.shelf, 1) - 1
+            if not left:
                 self.shelf.logs.clear()
         await super().close()
 
