@@ -266,6 +266,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     terminal.close()
 
 
+@pytest.mark.once
 @_pages_with("console")
 def test_console_examples_run(page: Path, terminal: Terminal) -> None:
     """A reader who types the commands of a page gets the lines that stand below them.

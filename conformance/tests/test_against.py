@@ -52,6 +52,7 @@ def kind_with(name: str, kind: type) -> type:
 
 
 @pytest.mark.anyio
+@pytest.mark.once
 @pytest.mark.parametrize("fault", faults_of(LogStore), ids=lambda one: one.name)
 async def test_every_fault_of_a_log_store_is_one(fault: Fault) -> None:
     """The suite itself notices each: so it is no fault only in name."""
@@ -62,6 +63,7 @@ async def test_every_fault_of_a_log_store_is_one(fault: Fault) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.once
 @pytest.mark.parametrize("fault", faults_of(CursorStore), ids=lambda one: one.name)
 async def test_every_fault_of_a_cursor_store_is_one(fault: Fault) -> None:
     target = offer(cursors=kind_with(fault.name, ReferenceCursorStore))

@@ -100,6 +100,7 @@ def test_the_list_names_every_check() -> None:
     assert all(rule["rule"] and rule["why"] for rule in told["untested"])
 
 
+@pytest.mark.once
 def test_the_selftest_prints_which_check_catches_a_faulty_store() -> None:
     result = typed("selftest", "--only", "M14")
 

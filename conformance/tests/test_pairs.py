@@ -94,6 +94,7 @@ _reached: dict[str, Target] = {}
     "pair",
     [name for name in pair_names(schemes_without_a_server()) if len(set(name.split(" x "))) > 1],
 )
+@pytest.mark.once
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.id)
 async def test_every_pair_of_installed_stores_plays_every_story(
     story: Check, pair: str, places: Places

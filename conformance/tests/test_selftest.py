@@ -84,6 +84,7 @@ def test_a_run_without_faulty_stores_is_a_problem() -> None:
     assert "no faulty store was tried" in whole(kills=[]).problems
 
 
+@pytest.mark.once
 def test_the_command_tries_the_stores_that_are_named() -> None:
     result = CliRunner().invoke(conformance, ["selftest", "--only", "M14", "--json"])
 

@@ -43,6 +43,7 @@ async def _fill(url: str) -> None:
         await cursors.advance("alice", "bob/desk#friend", VersionVector({"phone": 7, "Tablet": 9}))
 
 
+@pytest.mark.once
 async def test_a_log_of_20_000_entries_goes_from_store_to_store(
     server: StandIn, tmp_path: Path
 ) -> None:
