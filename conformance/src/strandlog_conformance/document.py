@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 from importlib.metadata import PackageNotFoundError, requires, version
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Literal
 
@@ -217,7 +218,12 @@ def to_json(report: Document) -> str:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of the form."""
-    return msgspec.json.schema(Document)
+    schema = msgspec.json.schema(Document)
+    for described in schema["$defs"].values():
+        if "description" in described:
+            # Python 3.13 takes the indentation out of docstrings, and others leave it.
+            described["description"] = cleandoc(described["description"])
+    return schema
 
 
 def spec_of(suite: Sequence[Check]) -> str:
