@@ -39,7 +39,8 @@ async def test_keeps_the_contract(check: Check, scheme: str, places: Places) -> 
     """A store that is installed is checked without being asked; leaving it out takes an act."""
     target = await reach(_installed(scheme), places)
 
-    outcome = await run_check(check, target, places)
+    # Crashes and losses of power at some moments; "strandlog conformance" tries more.
+    outcome = await run_check(check, target, places, fast=check.level is not Level.CORE)
 
     if outcome.verdict in (Verdict.UNSUPPORTED, Verdict.NA_ENV):
         pytest.skip(f"{outcome.verdict.value}: {outcome.reason}")
