@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,8 +19,9 @@ from strandlog_conformance.saboteurs.registry import saboteur
 class _Altering(ReferenceLogStore):
     """Gives back other entries than it was given."""
 
+    @abstractmethod
     def altered(self, entry: Entry) -> Entry:
-        raise NotImplementedError
+        """Return what is given back in the place of *entry*."""
 
     async def read(self, user: str, **query: Any) -> Page:
         return self._changed(await super().read(user, **query))
